@@ -1,0 +1,1 @@
+"""Weir: a terminal wall of live token streams."""

@@ -1,0 +1,160 @@
+"""What happened, in the past tense. The engine states facts, the ledger folds them, nobody else decides.
+
+All instants (`at`, `due_at`, `until`) are monotonic nanoseconds from core/clock.py. The facts are msgspec
+structs without garbage-collector tracking: one of them is made for every token.
+"""
+
+import msgspec
+
+from tui.core.calls import State, TextKind, Usage
+
+
+class CallFact(msgspec.Struct, frozen=True, gc=False):
+    """Something happened to one call."""
+
+    call: int
+    at: int
+
+
+class Queued(CallFact, frozen=True, gc=False):
+    """A slot (or the schedule) took the call up."""
+
+    due_at: int
+    model: str
+    prompt: str
+    warmup: bool = False
+
+
+class Waited(CallFact, frozen=True, gc=False):
+    """An attempt stands in the limiter's queue from now on."""
+
+
+class Admitted(CallFact, frozen=True, gc=False):
+    """Concurrency slot and every limiter let the attempt go."""
+
+
+class Sent(CallFact, frozen=True, gc=False):
+    """An attempt was handed to the transport."""
+
+    prompt_tokens: int | None = None
+    """Counted beforehand, when something needed the figure (a token limit, a budget)."""
+
+
+class Written(CallFact, frozen=True, gc=False):
+    """The last byte of the request was handed to the kernel."""
+
+
+class HeadersCame(CallFact, frozen=True, gc=False):
+    """Response status and headers arrived."""
+
+    status: int
+    request_id: str | None = None
+
+
+class TextCame(CallFact, frozen=True, gc=False):
+    """A non-empty piece of text arrived."""
+
+    kind: TextKind
+    text: str
+    """As the server sent it; whoever shows it cleans it."""
+    choice: int = 0
+    shared: bool = False
+    """Its read held more than one piece of text, so that its stamp is that of the read's last byte."""
+    late_ns: int = 0
+    """By how much the stamp may be late (no kernel stamp and a busy loop); 0 with a kernel stamp."""
+
+
+class ToolNamed(CallFact, frozen=True, gc=False):
+    """The model began (or completed the name of) a tool call."""
+
+    choice: int
+    index: int
+    id: str
+    name: str
+
+
+class UsageCame(CallFact, frozen=True, gc=False):
+    """The server counted tokens; the last one of an attempt wins."""
+
+    usage: Usage
+
+
+class Stopped(CallFact, frozen=True, gc=False):
+    """The model said why it stopped (`stop`, `length`, `tool_calls`, `content_filter`, …)."""
+
+    reason: str
+    choice: int = 0
+
+
+class AttemptEnded(CallFact, frozen=True, gc=False):
+    """One HTTP try is over; `error` is None when it delivered."""
+
+    error: str | None = None
+    possibly_billed: bool = False
+    """It died after the server may have begun to work, and no usage told what that cost."""
+
+
+class BackedOff(CallFact, frozen=True, gc=False):
+    """The call waits before its next attempt."""
+
+    until: int
+    why: str
+
+
+class Finished(CallFact, frozen=True, gc=False):
+    """The call reached its one terminal state."""
+
+    state: State
+    error: str | None = None
+
+
+class Counted(CallFact, frozen=True, gc=False):
+    """Tokens of a call whose server counted none, from tiktoken over the whole text."""
+
+    usage: Usage
+
+
+class RunFact(msgspec.Struct, frozen=True, gc=False):
+    """Something happened to the run as a whole."""
+
+    at: int
+
+
+class PhaseChanged(RunFact, frozen=True, gc=False):
+    """`running`, `paused`, `draining` or `finished`."""
+
+    phase: str
+
+
+class LimitsChanged(RunFact, frozen=True, gc=False):
+    """Rate or concurrency is now this."""
+
+    rpm: int | None
+    tpm: int | None
+    concurrency: int
+
+
+class LaneClosed(RunFact, frozen=True, gc=False):
+    """The provider asked for quiet (a 429, or nothing remaining) until an instant."""
+
+    until: int
+    why: str
+
+
+class LoopLagged(RunFact, frozen=True, gc=False):
+    """The event loop ran a timer this late."""
+
+    lag_ns: int
+
+
+class Noticed(RunFact, frozen=True, gc=False):
+    """Something people should read (a record that cannot be written, a quota that is spent)."""
+
+    text: str
+
+
+Fact = (
+    Queued | Waited | Admitted | Sent | Written | HeadersCame | TextCame | ToolNamed | UsageCame
+    | Stopped | AttemptEnded | BackedOff | Finished | Counted
+    | PhaseChanged | LimitsChanged | LaneClosed | LoopLagged | Noticed
+)  # fmt: skip
