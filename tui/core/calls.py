@@ -75,9 +75,7 @@ class CallPlan(msgspec.Struct, frozen=True):
                 return content
             if isinstance(content, list):
                 return " ".join(
-                    part["text"]
-                    for part in content
-                    if isinstance(part, dict) and isinstance(part.get("text"), str)
+                    part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
                 )
         return ""
 

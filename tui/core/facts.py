@@ -36,9 +36,6 @@ class Admitted(CallFact, frozen=True, gc=False):
 class Sent(CallFact, frozen=True, gc=False):
     """An attempt was handed to the transport."""
 
-    prompt_tokens: int | None = None
-    """Counted beforehand, when something needed the figure (a token limit, a budget)."""
-
 
 class Written(CallFact, frozen=True, gc=False):
     """The last byte of the request was handed to the kernel."""
@@ -62,6 +59,8 @@ class TextCame(CallFact, frozen=True, gc=False):
     """Its read held more than one piece of text, so that its stamp is that of the read's last byte."""
     late_ns: int = 0
     """By how much the stamp may be late (no kernel stamp and a busy loop); 0 with a kernel stamp."""
+    tool: int = 0
+    """Which tool call of the choice it belongs to; for `TextKind.TOOL` only."""
 
 
 class ToolNamed(CallFact, frozen=True, gc=False):
@@ -109,8 +108,10 @@ class Finished(CallFact, frozen=True, gc=False):
 
 
 class Counted(CallFact, frozen=True, gc=False):
-    """Tokens of a call whose server counted none, from tiktoken over the whole text."""
+    """Tokens of an attempt whose server counted none, from tiktoken over the whole text."""
 
+    attempt: int
+    """Counts from 1."""
     usage: Usage
 
 

@@ -95,13 +95,14 @@ class Pane(msgspec.Struct, frozen=True):
     text: str = ""
     """The end of its text, at most `Watch.tail_chars` characters."""
     text_end: int = 0
-    """Characters of its text so far: `text` is the slice that ends there. It restarts at 0 with a new attempt."""
+    """Characters of its text so far; `text` is the slice that ends there. A new attempt restarts at 0."""
     attempt: int = 0
     """Attempts sent so far."""
     retries: int = 0
     ttft_ns: int | None = None
     ttft_mark: str = ""
-    """`shared`: the first token's read held further text, so TTFT is an upper bound; `late`: the stamp was late."""
+    """`shared`: the first token's read held further text, so that TTFT is an upper bound; `late`: its stamp
+    was late by more than 5 %; else empty."""
     waited_ns: int = 0
     """Since it was due, until its first token, or its end, or now."""
     tokens: int = 0

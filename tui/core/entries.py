@@ -1,0 +1,167 @@
+"""What the ledger keeps of one call and of each of its attempts. Instants are monotonic nanoseconds."""
+
+from tui.core.calls import State, TextKind, Usage
+from tui.core.live_tokens import LiveTokens
+from tui.core.untrusted import clean
+
+
+class AttemptEntry:
+    """One HTTP try."""
+
+    __slots__ = (
+        "chars",
+        "chunks",
+        "ended_at",
+        "error",
+        "first_answer_at",
+        "first_token_at",
+        "headers_at",
+        "largest_gap_ns",
+        "last_token_at",
+        "late",
+        "number",
+        "possibly_billed",
+        "request_id",
+        "sent_at",
+        "shared",
+        "shown",
+        "shown_chars",
+        "status",
+        "texts",
+        "tools",
+        "usage",
+        "usage_estimated",
+        "written_at",
+    )
+
+    def __init__(self, number: int, sent_at: int) -> None:
+        self.number = number
+        self.sent_at = sent_at
+        self.written_at: int | None = None
+        self.headers_at: int | None = None
+        self.first_token_at: int | None = None
+        self.first_answer_at: int | None = None
+        self.last_token_at: int | None = None
+        self.ended_at: int | None = None
+        self.status: int | None = None
+        self.error: str | None = None
+        self.request_id: str | None = None
+        self.usage: Usage | None = None
+        self.usage_estimated = False
+        self.possibly_billed = False
+        self.chunks = 0
+        self.chars = 0
+        self.largest_gap_ns = 0
+        self.shared = False
+        """The first token's read held further text."""
+        self.late = False
+        """The first token's stamp was late by more than 5 % of the TTFT."""
+        self.texts: dict[tuple[int, TextKind, int], list[str]] = {}
+        """Raw pieces by choice, kind and tool call (0 for what is no tool call)."""
+        self.shown: list[str] = []
+        """Cleaned pieces of the first choice, in order of arrival."""
+        self.shown_chars = 0
+        self.tools: dict[tuple[int, int], tuple[str, str]] = {}
+        """Tool calls by choice and index: id and name."""
+
+    def add_text(self, choice: int, kind: TextKind, tool: int, text: str) -> None:
+        """Keep a piece of text."""
+        key = (choice, kind, tool)
+        pieces = self.texts.get(key)
+        if pieces is None:
+            self.texts[key] = [text]
+            if self.shown and not choice:
+                self.shown.append("\n\n")  # reasoning, answer and tool arguments are not one paragraph
+                self.shown_chars += 2
+        else:
+            pieces.append(text)
+        if not choice:
+            self.shown.append(clean(text))
+            self.shown_chars += len(text)
+
+    def text(self, kind: TextKind = TextKind.CONTENT, choice: int = 0, tool: int = 0) -> str:
+        """The raw text of one kind."""
+        return "".join(self.texts.get((choice, kind, tool), ()))
+
+    def all_texts(self) -> list[str]:
+        """Every kind and choice: what the model generated, for counting."""
+        return ["".join(pieces) for pieces in self.texts.values()]
+
+    def tail(self, chars: int) -> str:
+        """The last `chars` characters that can be shown."""
+        taken: list[str] = []
+        missing = chars
+        for piece in reversed(self.shown):
+            taken.append(piece)
+            missing -= len(piece)
+            if missing <= 0:
+                break
+        text = "".join(reversed(taken))
+        return text[-chars:] if chars else ""
+
+    def compact(self) -> None:
+        """Join the pieces; an ended attempt keeps its text in one string a kind."""
+        for key, pieces in self.texts.items():
+            self.texts[key] = ["".join(pieces)]
+        shown = "".join(self.shown)
+        answer = self.texts.get((0, TextKind.CONTENT, 0))
+        # One string, not two, when cleaning changed nothing.
+        self.shown = answer if answer is not None and answer[0] == shown else [shown]
+
+
+class CallEntry:
+    """One call, from the moment a slot took it up."""
+
+    __slots__ = (
+        "admitted_at",
+        "attempts",
+        "backoff_until",
+        "due_at",
+        "ended_at",
+        "error",
+        "finish_reason",
+        "id",
+        "live",
+        "live_pieces",
+        "model",
+        "prompt",
+        "samples",
+        "state",
+        "warmup",
+    )
+
+    def __init__(self, call: int, model: str, prompt: str, due_at: int, warmup: bool) -> None:
+        self.id = call
+        self.model = model
+        self.prompt = prompt
+        self.due_at = due_at
+        self.warmup = warmup
+        self.state = State.QUEUED
+        self.admitted_at: int | None = None
+        self.attempts: list[AttemptEntry] = []
+        self.backoff_until: int | None = None
+        self.error: str | None = None
+        self.finish_reason: str | None = None
+        self.ended_at: int | None = None
+        self.live: LiveTokens | None = None
+        """Counts the running attempt's tokens, while somebody looks."""
+        self.live_pieces = 0
+        """How many of its pieces `live` has been fed."""
+        self.samples: list[tuple[int, int]] = []
+        """(instant, tokens) of the last two seconds' looks, for the live rate."""
+
+    @property
+    def delivering(self) -> AttemptEntry | None:
+        """The attempt that brought the text: the last one with a first token."""
+        for attempt in reversed(self.attempts):
+            if attempt.first_token_at is not None:
+                return attempt
+        return None
+
+    @property
+    def ttft_ns(self) -> int | None:
+        """TTFT of the delivering attempt."""
+        attempt = self.delivering
+        if attempt is None or attempt.first_token_at is None:
+            return None
+        return attempt.first_token_at - attempt.sent_at

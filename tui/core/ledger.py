@@ -1,0 +1,365 @@
+"""The ledger folds facts into calls and totals. The only mutable picture of a run; nobody else decides.
+
+It waits for nothing and asks no clock: every instant comes with its fact. The fold of one token's fact is on the
+hot path (it runs once a token), so that handler is written for speed and the others for reading.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from tui.core.billing import attempt_cost, call_cost
+from tui.core.calls import TERMINAL, State, TextKind, Usage
+from tui.core.clock import NS_PER_S
+from tui.core.entries import AttemptEntry, CallEntry
+from tui.core.facts import (
+    Admitted,
+    AttemptEnded,
+    BackedOff,
+    CallFact,
+    Counted,
+    Fact,
+    Finished,
+    HeadersCame,
+    LaneClosed,
+    LimitsChanged,
+    LoopLagged,
+    Noticed,
+    PhaseChanged,
+    Queued,
+    RunFact,
+    Sent,
+    Stopped,
+    TextCame,
+    ToolNamed,
+    UsageCame,
+    Waited,
+    Written,
+)
+from tui.core.histogram import Histogram
+from tui.core.money import CostSource, Money, Price
+from tui.core.places import Places
+from tui.core.untrusted import clean, clean_line
+from tui.core.windows import LastMinute, SlidingCount
+
+LATE_FRACTION = 20
+"""A stamp is late when it may be off by more than 1/20 (5 %) of the figure it makes."""
+
+
+class Ledger:
+    """A run, folded from its facts."""
+
+    def __init__(self) -> None:
+        self.calls: dict[int, CallEntry] = {}
+        self.places = Places()
+        self.states: dict[State, int] = dict.fromkeys(State, 0)
+        """Calls by state, warm-up included: what a screen shows."""
+        self.measured_states: dict[State, int] = dict.fromkeys(State, 0)
+        """Ended calls by state, without warm-up: what a summary counts."""
+        self.phase = "running"
+        self.started_at: int | None = None
+        self.measured_from: int | None = None
+        """When the first call that is no warm-up was due."""
+        self.ended_at: int | None = None
+        self.rpm: int | None = None
+        self.tpm: int | None = None
+        self.concurrency = 1
+        self.lane_closed_until: int | None = None
+        self.lane_closed_why: str | None = None
+        self.notice: str | None = None
+        self.notices = 0
+
+        self.attempts = 0
+        self.retries = 0
+        self.http_429 = 0
+        self.measured_attempts = 0
+        self.measured_retries = 0
+        self.measured_429 = 0
+        self.sent = SlidingCount()
+        self.sent_lately = LastMinute()
+        self.tokens_used = SlidingCount()
+        self.chars_lately = LastMinute()
+
+        self.ttft = Histogram()
+        self.server_ttft = Histogram()
+        self.user_ttft = Histogram()
+        self.queue = Histogram()
+        self.tpot = Histogram()
+        self.chunk_gap = Histogram()
+        self.e2e = Histogram()
+        self.stream_rate = Histogram()
+        """Tokens per 1,000 s of each stream, so that the histogram's whole numbers are fine enough."""
+        self.lag = Histogram()
+        self.late = 0
+        self.shared = 0
+        self.first_tokens_lately: list[tuple[int, int]] = []
+        """(instant, TTFT) of the last minute's first tokens."""
+
+        self.usage = Usage()
+        """Sum over every attempt whose tokens are known, warm-up included: it was paid for."""
+        self.measured_usage = Usage()
+        self.usage_sources: set[str] = set()
+        self.running_chars = 0
+        self._known_chars = 0
+        self._known_tokens = 0
+
+        self.count_tokens: Callable[[str], int] | None = None
+        """tiktoken's count, once it is loaded; until then characters are the estimate."""
+        self.prices: dict[str, Price | None] = {}
+        self.spent = Money(Decimal(0), CostSource.BILLED)
+
+    def fold(self, fact: Fact) -> None:
+        """Take one fact in."""
+        _FOLDS[type(fact)](self, fact)
+
+    # ── calls ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _queued(self, fact: Queued) -> None:
+        prompt = clean(fact.prompt)
+        self.calls[fact.call] = CallEntry(fact.call, clean_line(fact.model), prompt, fact.due_at, fact.warmup)
+        self.states[State.QUEUED] += 1
+        self.places.began(fact.call)
+        if not fact.warmup and self.measured_from is None:
+            self.measured_from = fact.due_at
+
+    def _move(self, call: CallEntry, state: State) -> None:
+        self.states[call.state] -= 1
+        self.states[state] += 1
+        call.state = state
+
+    def _waited(self, fact: Waited) -> None:
+        call = self.calls[fact.call]
+        call.backoff_until = None
+        self._move(call, State.WAITING)
+
+    def _admitted(self, fact: Admitted) -> None:
+        call = self.calls[fact.call]
+        if call.admitted_at is None:
+            call.admitted_at = fact.at
+            if not call.warmup:
+                self.queue.record(fact.at - call.due_at)
+
+    def _sent(self, fact: Sent) -> None:
+        call = self.calls[fact.call]
+        call.attempts.append(AttemptEntry(len(call.attempts) + 1, fact.at))
+        call.backoff_until = None
+        call.live = None
+        call.samples.clear()
+        self._move(call, State.CONNECTING)
+        retry = len(call.attempts) > 1
+        self.attempts += 1
+        self.retries += retry
+        if not call.warmup:
+            self.measured_attempts += 1
+            self.measured_retries += retry
+        self.sent.add(fact.at)
+        self.sent_lately.add(fact.at)
+
+    def _written(self, fact: Written) -> None:
+        self.calls[fact.call].attempts[-1].written_at = fact.at
+
+    def _headers(self, fact: HeadersCame) -> None:
+        call = self.calls[fact.call]
+        attempt = call.attempts[-1]
+        attempt.headers_at = fact.at
+        attempt.status = fact.status
+        attempt.request_id = fact.request_id
+        if fact.status == 429:
+            self.http_429 += 1
+            if not call.warmup:
+                self.measured_429 += 1
+
+    def _text(self, fact: TextCame) -> None:
+        call = self.calls[fact.call]
+        attempt = call.attempts[-1]
+        at, size = fact.at, len(fact.text)
+        last = attempt.last_token_at
+        if last is None:
+            self._first_token(call, attempt, fact)
+        else:
+            gap = at - last
+            if gap > attempt.largest_gap_ns:
+                attempt.largest_gap_ns = gap
+            if not call.warmup:
+                self.chunk_gap.record(gap)
+        if attempt.first_answer_at is None and fact.kind is TextKind.CONTENT:
+            attempt.first_answer_at = at
+        attempt.last_token_at = at
+        attempt.chunks += 1
+        attempt.chars += size
+        attempt.add_text(fact.choice, fact.kind, fact.tool, fact.text)
+        self.running_chars += size
+        self.chars_lately.add(at, size)
+
+    def _first_token(self, call: CallEntry, attempt: AttemptEntry, fact: TextCame) -> None:
+        attempt.first_token_at = fact.at
+        ttft = fact.at - attempt.sent_at
+        attempt.shared = fact.shared
+        attempt.late = fact.late_ns * LATE_FRACTION > ttft
+        self._move(call, State.STREAMING)
+        if call.warmup:
+            return
+        self.shared += attempt.shared
+        self.late += attempt.late
+        self.ttft.record(ttft)
+        if attempt.written_at is not None:
+            self.server_ttft.record(fact.at - attempt.written_at)
+        self.user_ttft.record(fact.at - call.due_at)
+        self.first_tokens_lately.append((fact.at, ttft))
+        if self.first_tokens_lately[0][0] < fact.at - 60 * NS_PER_S:
+            cut = fact.at - 60 * NS_PER_S
+            self.first_tokens_lately = [pair for pair in self.first_tokens_lately if pair[0] >= cut]
+
+    def _tool(self, fact: ToolNamed) -> None:
+        self.calls[fact.call].attempts[-1].tools[fact.choice, fact.index] = (fact.id, fact.name)
+
+    def _usage(self, fact: UsageCame) -> None:
+        self.calls[fact.call].attempts[-1].usage = fact.usage
+
+    def _stopped(self, fact: Stopped) -> None:
+        if fact.choice == 0:
+            self.calls[fact.call].finish_reason = clean_line(fact.reason)
+
+    def _attempt_ended(self, fact: AttemptEnded) -> None:
+        call = self.calls[fact.call]
+        attempt = call.attempts[-1]
+        attempt.ended_at = fact.at
+        attempt.error = clean_line(fact.error) if fact.error is not None else None
+        attempt.possibly_billed = fact.possibly_billed
+        attempt.compact()
+        self.running_chars -= attempt.chars
+        if attempt.usage is not None:
+            if attempt.chars:
+                self._known_chars += attempt.chars
+                self._known_tokens += attempt.usage.completion
+            self._spend(call, attempt, "usage", fact.at)
+
+    def _counted(self, fact: Counted) -> None:
+        call = self.calls[fact.call]
+        attempt = call.attempts[fact.attempt - 1]
+        attempt.usage = fact.usage
+        attempt.usage_estimated = True
+        self._spend(call, attempt, "estimated", fact.at)
+
+    def _spend(self, call: CallEntry, attempt: AttemptEntry, source: str, at: int) -> None:
+        usage = attempt.usage
+        assert usage is not None
+        self.usage = add_usage(self.usage, usage)
+        if not call.warmup:
+            self.measured_usage = add_usage(self.measured_usage, usage)
+            self.usage_sources.add(source)
+        self.tokens_used.add(at, usage.prompt + usage.completion)
+        self.spent += attempt_cost(attempt, self.prices.get(call.model))
+
+    def _backed_off(self, fact: BackedOff) -> None:
+        call = self.calls[fact.call]
+        call.backoff_until = fact.until
+        self._move(call, State.BACKING_OFF)
+
+    def _finished(self, fact: Finished) -> None:
+        call = self.calls[fact.call]
+        assert call.state not in TERMINAL, f"call {call.id} ended twice"
+        call.ended_at = fact.at
+        call.backoff_until = None
+        call.error = clean_line(fact.error) if fact.error is not None else None
+        call.live = None
+        call.samples.clear()
+        self._move(call, fact.state)
+        self.places.ended(call.id, fact.state in (State.DONE, State.CANCELLED))
+        if call.warmup:
+            return
+        self.measured_states[fact.state] += 1
+        if fact.state is State.DONE:
+            self._measure(call)
+
+    def _measure(self, call: CallEntry) -> None:
+        attempt = call.delivering
+        if attempt is None or attempt.ended_at is None:
+            return
+        self.e2e.record(attempt.ended_at - attempt.sent_at)
+        tpot = tpot_ns(attempt)
+        if tpot is not None:
+            self.tpot.record(round(tpot))
+        rate = stream_tokens_per_s(attempt)
+        if rate is not None:
+            self.stream_rate.record(round(rate * 1000))
+
+    # ── the run ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _phase(self, fact: PhaseChanged) -> None:
+        self.phase = fact.phase
+        if self.started_at is None:
+            self.started_at = fact.at
+        if fact.phase == "finished":
+            self.ended_at = fact.at
+
+    def _limits(self, fact: LimitsChanged) -> None:
+        self.rpm, self.tpm, self.concurrency = fact.rpm, fact.tpm, fact.concurrency
+
+    def _lane_closed(self, fact: LaneClosed) -> None:
+        self.lane_closed_until = fact.until
+        self.lane_closed_why = clean_line(fact.why)
+
+    def _lagged(self, fact: LoopLagged) -> None:
+        self.lag.record(fact.lag_ns)
+
+    def _noticed(self, fact: Noticed) -> None:
+        self.notice = clean_line(fact.text)
+        self.notices += 1
+
+    # ── money and estimates ────────────────────────────────────────────────────────────────────────────
+
+    def set_price(self, model: str, price: Price | None) -> None:
+        """The price of a model is known from now on; what was spent before is priced again."""
+        self.prices[model] = price
+        self.spent = Money(Decimal(0), CostSource.BILLED)
+        for call in self.calls.values():
+            self.spent += call_cost(call, self.prices)
+
+    @property
+    def tokens_per_char(self) -> float:
+        """Learned from the calls whose tokens are known; a quarter before the first one."""
+        return self._known_tokens / self._known_chars if self._known_chars else 0.25
+
+
+def add_usage(a: Usage, b: Usage) -> Usage:
+    """Sum, field by field."""
+    return Usage(a.prompt + b.prompt, a.completion + b.completion, a.reasoning + b.reasoning, a.cached + b.cached)
+
+
+def tpot_ns(attempt: AttemptEntry) -> float | None:
+    """(last token - first token) / (n - 1) in ns; None below two tokens."""
+    if attempt.usage is None or attempt.first_token_at is None or attempt.last_token_at is None:
+        return None
+    if attempt.usage.completion < 2:
+        return None
+    return (attempt.last_token_at - attempt.first_token_at) / (attempt.usage.completion - 1)
+
+
+def stream_tokens_per_s(attempt: AttemptEntry) -> float | None:
+    """(n - 1) / (last token - first token); None when all came in one instant."""
+    tpot = tpot_ns(attempt)
+    return NS_PER_S / tpot if tpot else None
+
+
+_FOLDS: dict[type[CallFact | RunFact], Callable[[Ledger, Any], None]] = {
+    Queued: Ledger._queued,
+    Waited: Ledger._waited,
+    Admitted: Ledger._admitted,
+    Sent: Ledger._sent,
+    Written: Ledger._written,
+    HeadersCame: Ledger._headers,
+    TextCame: Ledger._text,
+    ToolNamed: Ledger._tool,
+    UsageCame: Ledger._usage,
+    Stopped: Ledger._stopped,
+    AttemptEnded: Ledger._attempt_ended,
+    Counted: Ledger._counted,
+    BackedOff: Ledger._backed_off,
+    Finished: Ledger._finished,
+    PhaseChanged: Ledger._phase,
+    LimitsChanged: Ledger._limits,
+    LaneClosed: Ledger._lane_closed,
+    LoopLagged: Ledger._lagged,
+    Noticed: Ledger._noticed,
+}

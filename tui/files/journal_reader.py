@@ -1,0 +1,57 @@
+"""A journal as records again, also while it is being written and after a crash. Changes nothing in it."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from tui.core.errors import UsageError
+from tui.core.records import CallRecord
+from tui.core.untrusted import clean_line
+from tui.files.journal_rows import READ_ATTEMPTS, READ_CALLS, SCHEMA_VERSION, attempt_of, call_of
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """The run's fields; UsageError that names the file when it is no journal."""
+    with _reading(path) as connection:
+        return {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM run")}
+
+
+def read_journal(path: Path) -> Iterator[CallRecord]:
+    """Every committed record, by call number, a few in memory at a time; UsageError when it is no journal."""
+    with _reading(path) as connection:
+        attempts = groupby(connection.execute(READ_ATTEMPTS), key=lambda row: row[0])
+        call, rows = next(attempts, (None, iter(())))
+        for row in connection.execute(READ_CALLS):
+            if call == row[0]:
+                yield call_of(row, tuple(attempt_of(attempt) for attempt in rows))
+                call, rows = next(attempts, (None, iter(())))
+            else:
+                yield call_of(row, ())
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection that sees one state of the journal, whatever is written meanwhile."""
+    where = clean_line(str(path))
+    # A journal with a write-ahead log is being written, or its writer was killed: mode=ro replays the log and
+    # creates nothing that is not there. Without one it is closed, and immutable=1 keeps SQLite from leaving
+    # an empty log beside it, which a read-only connection makes and cannot take away.
+    log = path.with_name(f"{path.name}-wal")
+    address = f"{path.absolute().as_uri()}?mode=ro{'' if log.exists() else '&immutable=1'}"
+    try:
+        with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
+            connection.execute("BEGIN")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                raise UsageError(where, "was written by a newer version", "update: pip install -U streamweir")
+            if version == 0:
+                raise UsageError(where, "holds no run", "name the journal.db of a run's folder")
+            yield connection
+    except sqlite3.Error as error:
+        raise UsageError(
+            where, f"cannot be read: {clean_line(str(error))}", "name the journal.db of a run's folder"
+        ) from error

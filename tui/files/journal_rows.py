@@ -1,0 +1,187 @@
+"""The journal's tables, and records as their rows. Opens nothing.
+
+Texts come from models and servers and may hold lone surrogates, which are no UTF-8: such a text is stored as
+a BLOB in "surrogatepass" UTF-8, any other as TEXT that every SQLite tool can read.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from tui.core.calls import State, Usage
+from tui.core.records import AttemptRecord, CallRecord, ChoiceRecord, ToolCallRecord
+
+SCHEMA_VERSION = 1
+"""In `PRAGMA user_version`. A reader refuses a higher one."""
+
+SCHEMA = """
+CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE calls (
+    id INTEGER PRIMARY KEY, item_key TEXT NOT NULL, model TEXT NOT NULL, plan BLOB NOT NULL,
+    due_s REAL NOT NULL, admitted_s REAL, warmup INTEGER NOT NULL
+);
+CREATE TABLE attempts (
+    call INTEGER NOT NULL REFERENCES calls, number INTEGER NOT NULL,
+    sent_s REAL NOT NULL, written_s REAL, headers_s REAL, first_token_s REAL, last_token_s REAL, ended_s REAL,
+    status INTEGER, error TEXT, request_id TEXT,
+    prompt INTEGER, completion INTEGER, reasoning INTEGER, cached INTEGER,
+    usage_estimated INTEGER NOT NULL, possibly_billed INTEGER NOT NULL, superseded_text TEXT,
+    PRIMARY KEY (call, number)
+) WITHOUT ROWID;
+CREATE TABLE results (
+    call INTEGER PRIMARY KEY REFERENCES calls, state TEXT NOT NULL,
+    prompt INTEGER, completion INTEGER, reasoning INTEGER, cached INTEGER, usage_source TEXT,
+    text TEXT NOT NULL, reasoning_text TEXT NOT NULL, tool_calls TEXT NOT NULL, choices TEXT NOT NULL,
+    finish_reason TEXT, error TEXT
+);
+CREATE INDEX calls_by_item ON calls (item_key);
+"""
+
+READ_CALLS = """
+SELECT id, item_key, model, plan, due_s, admitted_s, warmup,
+       state, prompt, completion, reasoning, cached, usage_source,
+       text, reasoning_text, tool_calls, choices, finish_reason, error
+FROM calls JOIN results ON results.call = calls.id ORDER BY id
+"""
+READ_ATTEMPTS = """
+SELECT call, sent_s, written_s, headers_s, first_token_s, last_token_s, ended_s, status, error, request_id,
+       prompt, completion, reasoning, cached, usage_estimated, possibly_billed, superseded_text
+FROM attempts ORDER BY call, number
+"""
+
+Stored = str | bytes | None
+
+
+def insert_call(connection: sqlite3.Connection, record: CallRecord) -> None:
+    """Write one record's rows, in the transaction that is open."""
+    connection.execute(
+        "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            record.id,
+            record.item_key,
+            _stored(record.model),
+            record.plan_json,
+            record.due_s,
+            record.admitted_s,
+            record.warmup,
+        ),
+    )
+    connection.executemany(
+        f"INSERT INTO attempts VALUES ({', '.join('?' * 18)})",
+        (
+            (
+                record.id,
+                number,
+                attempt.sent_s,
+                attempt.written_s,
+                attempt.headers_s,
+                attempt.first_token_s,
+                attempt.last_token_s,
+                attempt.ended_s,
+                attempt.status,
+                _stored(attempt.error),
+                _stored(attempt.request_id),
+                *_usage_columns(attempt.usage),
+                attempt.usage_estimated,
+                attempt.possibly_billed,
+                _stored(attempt.superseded_text),
+            )
+            for number, attempt in enumerate(record.attempts, start=1)
+        ),
+    )
+    connection.execute(
+        f"INSERT INTO results VALUES ({', '.join('?' * 13)})",
+        (
+            record.id,
+            record.state.value,
+            *_usage_columns(record.usage),
+            record.usage_source,
+            _stored(record.text),
+            _stored(record.reasoning),
+            _json(record.tool_calls),
+            _json(record.choices),
+            _stored(record.finish_reason),
+            _stored(record.error),
+        ),
+    )
+
+
+def upsert_run(connection: sqlite3.Connection, fields: Iterable[tuple[str, str]]) -> None:
+    """Write fields of the run (name, JSON), in the transaction that is open."""
+    connection.executemany(
+        "INSERT INTO run VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", fields
+    )
+
+
+def call_of(row: tuple[Any, ...], attempts: tuple[AttemptRecord, ...]) -> CallRecord:
+    """A record from a row of `READ_CALLS`."""
+    return CallRecord(
+        id=row[0],
+        item_key=row[1],
+        model=_text(row[2]) or "",
+        plan_json=row[3],
+        due_s=row[4],
+        admitted_s=row[5],
+        warmup=bool(row[6]),
+        attempts=attempts,
+        state=State(row[7]),
+        usage=_usage_of(row[8:12]),
+        usage_source=row[12],
+        text=_text(row[13]) or "",
+        reasoning=_text(row[14]) or "",
+        tool_calls=msgspec.convert(json.loads(row[15]), tuple[ToolCallRecord, ...]),
+        choices=msgspec.convert(json.loads(row[16]), tuple[ChoiceRecord, ...]),
+        finish_reason=_text(row[17]),
+        error=_text(row[18]),
+    )
+
+
+def attempt_of(row: tuple[Any, ...]) -> AttemptRecord:
+    """A record from a row of `READ_ATTEMPTS`."""
+    return AttemptRecord(
+        sent_s=row[1],
+        written_s=row[2],
+        headers_s=row[3],
+        first_token_s=row[4],
+        last_token_s=row[5],
+        ended_s=row[6],
+        status=row[7],
+        error=_text(row[8]),
+        request_id=_text(row[9]),
+        usage=_usage_of(row[10:14]),
+        usage_estimated=bool(row[14]),
+        possibly_billed=bool(row[15]),
+        superseded_text=_text(row[16]),
+    )
+
+
+def _stored(text: str | None) -> Stored:
+    if text is None:
+        return None
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def _text(stored: Stored) -> str | None:
+    return stored.decode("utf-8", "surrogatepass") if isinstance(stored, bytes) else stored
+
+
+def _json(structs: tuple[msgspec.Struct, ...]) -> str:
+    # json and not msgspec: it writes a lone surrogate as an escape, and reads it back.
+    return json.dumps(msgspec.to_builtins(structs)) if structs else "[]"
+
+
+def _usage_columns(usage: Usage | None) -> tuple[int | None, int | None, int | None, int | None]:
+    if usage is None:
+        return (None, None, None, None)
+    return (usage.prompt, usage.completion, usage.reasoning, usage.cached)
+
+
+def _usage_of(columns: tuple[Any, ...]) -> Usage | None:
+    return None if columns[0] is None else Usage(*columns)
