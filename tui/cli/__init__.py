@@ -1,6 +1,51 @@
-"""The command line."""
+"""The command line: argv to a Plan, one module a verb. Parsing imports nothing heavy; a verb imports what it runs."""
+
+import contextlib
+import os
+import sys
+from importlib.metadata import version
+
+from tui.cli.ask import add_ask
+from tui.cli.demo import add_demo
+from tui.cli.load import add_load
+from tui.cli.parsing import EXIT_INTERRUPTED, Parser, report
+from tui.cli.simulate import add_simulate
+from tui.core.errors import UsageError
+
+EXAMPLES = """examples:
+  weir                                   the demo: a wall of streams from a simulated provider
+  weir load --base-url http://127.0.0.1:8600 --requests 50 --concurrency 16
+  weir ask "Name three rivers." -m gpt-4o-mini
+  weir simulate --rpm 60
+
+exit codes: 0 all calls done · 1 some call failed · 2 usage error · 130 interrupted
+"""
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Entry point of `weir`."""
-    return 0
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        args = _parser().parse_args(arguments or ["demo"])
+        code: int = args.run(args)
+        return code
+    except UsageError as error:
+        return report(error)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has gone. Python would complain once more when it flushes at exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="weir", description="A terminal wall of live LLM streams.", epilog=EXAMPLES)
+    parser.add_argument("--version", action="version", version=f"weir {version('streamweir')}")
+    verbs = parser.add_subparsers(metavar="VERB", required=True, parser_class=Parser)
+    add_demo(verbs)
+    add_load(verbs)
+    add_ask(verbs)
+    add_simulate(verbs)
+    return parser

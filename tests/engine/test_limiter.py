@@ -1,0 +1,155 @@
+import asyncio
+import random
+
+import pytest
+
+from tui.engine.limiter import Limiter, RequestTooLarge
+
+pytestmark = pytest.mark.looptime
+
+
+def most_in_a_minute(instants: list[float]) -> int:
+    ordered = sorted(instants)
+    return max(sum(1 for at in ordered if start <= at < start + 60) for start in ordered)
+
+
+async def admissions(limiter: Limiter, count: int) -> list[float]:
+    loop = asyncio.get_running_loop()
+    instants: list[float] = []
+
+    async def one() -> None:
+        await limiter.acquire()
+        instants.append(loop.time())
+
+    await asyncio.gather(*(one() for _ in range(count)))
+    return instants
+
+
+@pytest.mark.parametrize(
+    ("rpm", "burst"), [(1, None), (7, None), (60, None), (60, 20), (60, 60), (1200, None)]
+)
+async def test_no_sliding_minute_holds_more_than_the_limit_and_none_is_wasted(rpm, burst):
+    instants = await admissions(Limiter(rpm=rpm, burst=burst), rpm * 3)
+    assert most_in_a_minute(instants) <= rpm
+    assert max(instants) - min(instants) <= 180 * 1.01
+
+
+async def test_a_late_loop_still_uses_the_rate():
+    limiter, loop = Limiter(rpm=6000), asyncio.get_running_loop()
+    began, count = loop.time(), 6000
+    for index in range(count):
+        await limiter.acquire()
+        if index % 5 == 0:
+            await asyncio.sleep(0.010)
+    assert count / (loop.time() - began) > 0.97 * 100
+
+
+async def test_the_order_of_asking_is_the_order_of_admission():
+    limiter, order = Limiter(rpm=600, tpm=6000), []
+
+    async def ask(number: int, tokens: int) -> None:
+        await limiter.acquire(tokens)
+        order.append(number)
+
+    rng = random.Random(5)
+    await asyncio.gather(*(ask(number, rng.choice((1, 5, 900))) for number in range(40)))
+    assert order == list(range(40))
+
+
+async def test_a_request_over_a_whole_minutes_tokens_is_an_error_that_names_both():
+    with pytest.raises(RequestTooLarge, match=r"7000 tokens.*6000 a minute"):
+        await Limiter(tpm=6000).acquire(7000)
+
+
+async def test_tokens_are_held_to_the_limit_and_what_was_not_used_comes_back():
+    loop = asyncio.get_running_loop()
+    limiter = Limiter(tpm=6000)
+    began = loop.time()
+    for _ in range(12):
+        await limiter.acquire(1000)
+    held = loop.time() - began
+    assert held >= 100
+
+    limiter = Limiter(tpm=6000)
+    began = loop.time()
+    for _ in range(12):
+        await limiter.acquire(1000)
+        limiter.settle(1000, 100)
+    assert loop.time() - began < held / 2
+
+
+async def test_nothing_is_admitted_before_the_hinted_instant_and_the_longest_hint_wins():
+    heard = []
+    limiter = Limiter(rpm=600, on_closed=lambda seconds, why: heard.append((seconds, why)))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    limiter.close_for(10, "429")
+    limiter.close_for(3, "429")
+    await limiter.acquire()
+    assert loop.time() - began >= 10
+    assert heard == [(10, "429")]
+
+
+async def test_a_cool_down_that_comes_while_an_attempt_waits_holds_it_back_too():
+    limiter, loop = Limiter(rpm=60), asyncio.get_running_loop()
+    await limiter.acquire()
+    began = loop.time()
+    waiting = asyncio.ensure_future(limiter.acquire())
+    await asyncio.sleep(0.5)
+    limiter.close_for(8, "429")
+    await waiting
+    assert loop.time() - began >= 8.5
+
+
+async def test_a_new_rate_reaches_those_who_already_wait():
+    limiter, loop = Limiter(rpm=1), asyncio.get_running_loop()
+    await limiter.acquire()
+    began = loop.time()
+    waiting = asyncio.ensure_future(limiter.acquire())
+    await asyncio.sleep(1)
+    limiter.set_rpm(600)
+    await waiting
+    assert loop.time() - began < 2
+
+
+async def test_lowering_and_raising_the_rate_never_forgets_what_the_minute_held():
+    limiter = Limiter(rpm=100)
+    instants = await admissions(limiter, 100)
+    limiter.set_rpm(10)
+    limiter.set_rpm(100)
+    instants += await admissions(limiter, 100)
+    assert most_in_a_minute(instants) <= 100
+
+
+async def test_a_cancelled_waiter_leaves_the_queue_to_the_next():
+    limiter = Limiter(rpm=60)
+    await limiter.acquire()
+    first, second = asyncio.ensure_future(limiter.acquire()), asyncio.ensure_future(limiter.acquire())
+    await asyncio.sleep(0.1)
+    first.cancel()
+    await second
+    assert first.cancelled()
+
+
+async def test_random_schedules_with_cancellation_and_rate_changes_stay_under_the_limit():
+    rng = random.Random(11)
+    for _ in range(30):
+        rpm = rng.choice((1, 5, 30, 120))
+        limiter, loop = Limiter(rpm=rpm, burst=rng.choice((None, 1, 5, 50))), asyncio.get_running_loop()
+        instants: list[float] = []
+
+        async def one(limiter=limiter, instants=instants, loop=loop) -> None:
+            await limiter.acquire()
+            instants.append(loop.time())
+
+        tasks = []
+        for _ in range(rpm * 2):
+            tasks.append(asyncio.ensure_future(one()))
+            await asyncio.sleep(rng.random() * 2)
+            if rng.random() < 0.2:
+                rng.choice(tasks).cancel()
+            if rng.random() < 0.1:
+                limiter.set_rpm(rng.randint(1, rpm))
+        limiter.set_rpm(rpm)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert most_in_a_minute(instants) <= rpm

@@ -1,0 +1,45 @@
+"""`weir demo`: a simulated provider and a run on it that shows every state within seconds. Needs no key, no network."""
+
+import argparse
+
+from tui.cli.parsing import Parser, whole
+
+EXAMPLES = """examples:
+  weir demo
+  weir demo --requests 200 --concurrency 24
+  weir demo --ui plain
+"""
+
+
+def add_demo(verbs: "argparse._SubParsersAction[Parser]") -> None:
+    """The verb and its flags."""
+    from tui.cli.load import add_output
+
+    parser = verbs.add_parser("demo", help="the wall on a simulated provider; needs no key", epilog=EXAMPLES)
+    parser.add_argument("--requests", type=whole(1), default=60, metavar="N", help="calls in all (default: 60)")
+    parser.add_argument("--concurrency", type=whole(1), default=12, metavar="N", help="streams at once (default: 12)")
+    parser.add_argument("--rpm", type=whole(1), default=120, metavar="N", help="attempts a minute (default: 120)")
+    parser.add_argument("--seed", type=int, default=7, metavar="N", help="same seed, same demo (default: 7)")
+    add_output(parser)
+    parser.set_defaults(run=run_demo)
+
+
+def run_demo(args: argparse.Namespace) -> int:
+    """Start the simulator and run against it."""
+    from tui.cli.running import choose_ui, run_host
+    from tui.core.money import parse_price
+    from tui.engine.host import Host
+    from tui.jobs.demo import DEMO_PRICE, demo_setup, demo_simulator
+    from tui.simulator.process import SimulatorProcess
+
+    with SimulatorProcess(demo_simulator(args.seed)) as simulator:
+        setup = demo_setup(
+            simulator.base_url,
+            requests=args.requests,
+            concurrency=args.concurrency,
+            rpm=args.rpm,
+            seed=args.seed,
+            price=parse_price(args.price) if args.price is not None else DEMO_PRICE,
+            out=None if args.no_save else args.out,
+        )
+        return run_host(lambda: Host(setup), choose_ui(args.ui), args.json)

@@ -1,0 +1,127 @@
+"""Running a host to its end under a user interface: screen, plain lines or nothing; signals; the last words."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from tui.cli.parsing import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
+from tui.core.commands import Drain, Stop
+from tui.engine.host import Host
+from tui.engine.screen import Screen
+from tui.headless import progress_line, summary_text
+
+PLAIN_INTERVAL_S = 2.0
+
+
+def choose_ui(asked: str | None) -> str:
+    """`dashboard` on a terminal, else `plain`; what was asked for comes first."""
+    if asked is not None:
+        return asked
+    return "dashboard" if sys.stdin.isatty() and sys.stdout.isatty() else "plain"
+
+
+def run_host(make: Callable[[], Host], ui: str, as_json: bool) -> int:
+    """Run a host and say how it went; the exit code. `make` is called inside the loop."""
+    return asyncio.run(_run(make, ui, as_json))
+
+
+async def _run(make: Callable[[], Host], ui: str, as_json: bool) -> int:
+    host = make()
+    interrupts = _Interrupts(host, quiet=ui == "dashboard")
+    interrupts.install()
+    screen = _open_screen(host) if ui == "dashboard" else None
+    narrator = asyncio.create_task(_narrate(host)) if ui == "plain" else None
+    try:
+        figures = await host.run()
+        if screen is not None and not interrupts.stopped:
+            # A finished run stays on the screen until its reader has seen enough.
+            await screen.closed.wait()
+    finally:
+        if narrator is not None:
+            narrator.cancel()
+        if screen is not None:
+            await screen.close()
+    _last_words(host, figures, as_json)
+    return exit_code(host, figures)
+
+
+def exit_code(host: Host, figures: dict[str, Any]) -> int:
+    """0 all calls done, 1 some not (or the record is not whole), 130 interrupted."""
+    calls = figures["calls"]
+    if host.interrupted:
+        return EXIT_INTERRUPTED
+    # What a run of a given duration had not sent by its end was never due.
+    withdrawn = calls["cancelled"] if host.setup.duration_s is not None else 0
+    whole = calls["done"] + withdrawn == calls["total"] and host.record_error is None
+    return EXIT_DONE if whole else EXIT_FAILED
+
+
+class _Interrupts:
+    """First Ctrl-C drains, a second one stops now; so do SIGTERM and a closed terminal."""
+
+    def __init__(self, host: Host, quiet: bool) -> None:
+        self._host = host
+        self._quiet = quiet
+        self._count = 0
+        self.stopped = False
+
+    def install(self) -> None:
+        loop = asyncio.get_running_loop()
+        with suppress(NotImplementedError):  # Windows: Ctrl-C then raises KeyboardInterrupt
+            loop.add_signal_handler(signal.SIGINT, self._interrupt)
+            loop.add_signal_handler(signal.SIGTERM, self._stop)
+            loop.add_signal_handler(signal.SIGHUP, self._stop)
+
+    def _interrupt(self) -> None:
+        self._count += 1
+        if self._count > 1:
+            self._stop()
+            return
+        self._host.send(Drain())
+        if not self._quiet:
+            sys.stderr.write("\nweir: draining: running streams end by themselves; Ctrl-C again stops now\n")
+
+    def _stop(self) -> None:
+        self.stopped = True
+        self._host.send(Stop())
+
+
+def _open_screen(host: Host) -> Screen:
+    screen = Screen(host)
+    screen.start()
+    host.beside(host.load_live_counts())
+    return screen
+
+
+async def _narrate(host: Host) -> None:
+    host.beside(host.load_live_counts())
+    while True:
+        await asyncio.sleep(PLAIN_INTERVAL_S)
+        sys.stderr.write(progress_line(host.latest) + "\n")
+
+
+def _last_words(host: Host, figures: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(figures) + "\n")
+    else:
+        sys.stdout.write(summary_text(figures, str(host.folder) if host.folder else None, host.transport_note) + "\n")
+        for line in troubles(host):
+            sys.stdout.write(f"  {line}\n")
+    sys.stdout.flush()
+    if host.record_error is not None:
+        sys.stderr.write(f"error: {host.record_error}\n")
+
+
+def troubles(host: Host, most: int = 5) -> list[str]:
+    """The most frequent errors of calls that are not done."""
+    tally: dict[str, int] = {}
+    for call in host.ledger.calls.values():
+        if call.error is not None:
+            tally[call.error] = tally.get(call.error, 0) + 1
+    ordered = sorted(tally.items(), key=lambda item: -item[1])
+    lines = [f"{count:>5} × {error}" for error, count in ordered[:most]]
+    return lines + ([f"      … and {len(ordered) - most} other errors"] if len(ordered) > most else [])

@@ -1,0 +1,279 @@
+"""One HTTP try: send the request, stamp and read what comes, say what happened. Decides nothing about retries.
+
+The only module that talks httpx. Chunks are stamped by the transport (the kernel's receive time where there is
+one) before any of their bytes is decoded.
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from time import time
+
+import httpx
+
+from tui.core.calls import CallPlan, Usage
+from tui.core.clock import now_ns
+from tui.core.facts import (
+    AttemptEnded,
+    Fact,
+    HeadersCame,
+    Sent,
+    Stopped,
+    TextCame,
+    ToolNamed,
+    UsageCame,
+    Written,
+)
+from tui.core.retry import Failure, FailureKind
+from tui.engine.endpoint import Endpoint, TimeLimits
+from tui.engine.transport import Body, Instants, Read
+from tui.wire.chat import ChatReader, Delta, Piece, Stop, StreamEnd, ToolStart, UsageSeen, WireError, read_error
+from tui.wire.hints import RateHint, rate_hint, should_retry, wait_hint
+from tui.wire.sse import EventTooLarge, SSEDecoder
+
+EVENT_LIMIT = 1 << 20
+RESPONSE_LIMIT = 64 << 20
+ERROR_BODY_LIMIT = 64 << 10
+
+Emit = Callable[[Fact], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended."""
+
+    failure: Failure | None
+    """None: it delivered."""
+    usage: Usage | None = None
+    rate: RateHint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What every attempt to one provider shares."""
+
+    client: httpx.AsyncClient
+    endpoint: Endpoint
+    url: str
+    headers: dict[str, str]
+    limits: TimeLimits
+    lag_ns: Callable[[], int]
+    """How late the loop lately ran: the error of a stamp that is not the kernel's."""
+
+
+class Attempt:
+    """One try of one call. `run` emits facts from Sent to AttemptEnded, whatever happens."""
+
+    def __init__(self, line: Line, plan: CallPlan, body: bytes, idempotency_key: str, emit: Emit) -> None:
+        self._line = line
+        self._call = plan.id
+        self._body = body
+        self._key = idempotency_key
+        self._emit = emit
+        self._reader = ChatReader()
+        self._decoder = SSEDecoder(EVENT_LIMIT)
+        self._rate: RateHint | None = None
+        self._usage: Usage | None = None
+        self._status: int | None = None
+        self._written = False
+        self.text_came = False
+        self._over = False
+        """[DONE] came."""
+        self._error: WireError | None = None
+        self._received = 0
+        self._last_at = 0
+
+    async def run(self, hold: Callable[[], Awaitable[None]] | None = None) -> Outcome:
+        """Send and read to the end. `hold` is awaited between reads: while it waits, TCP slows the server down."""
+        self._emit(Sent(self._call, now_ns()))
+        try:
+            failure = await self._exchange(hold)
+        except BaseException:
+            self._end("abandoned", now_ns())
+            raise
+        self._end(failure.message if failure else None, self._last_at or now_ns())
+        return Outcome(failure, self._usage, self._rate)
+
+    def _end(self, error: str | None, at: int) -> None:
+        unaccounted = error is not None and self._written and self._usage is None and self._status in (None, 200)
+        self._emit(AttemptEnded(self._call, at, error, unaccounted))
+
+    # ── the exchange ───────────────────────────────────────────────────────────────────────────────────
+
+    async def _exchange(self, hold: Callable[[], Awaitable[None]] | None) -> Failure | None:
+        response: httpx.Response | None = None
+        try:
+            response = await self._send()
+            self._take_headers(response)
+            if response.status_code != 200:
+                return await self._refusal(response)
+            encoding = response.headers.get("content-encoding", "identity")
+            if encoding.lower() != "identity":
+                return self._failed(FailureKind.PROTOCOL, f"the reply is encoded ({encoding}), which was not asked for")
+            if "json" in response.headers.get("content-type", ""):
+                return await self._read_whole(response)
+            return await self._read_stream(response, hold)
+        except EventTooLarge as error:
+            # What was whole before the bound was passed did arrive.
+            self._take([piece for event in error.before for piece in self._reader.read(event)], self._last_at, True)
+            return self._failed(FailureKind.PROTOCOL, str(error))
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeEncodeError) as error:
+            self._last_at = now_ns()
+            if self._reader.complete:
+                return None  # everything was here before the connection went
+            return self._failed(_kind_of(error), str(error) or type(error).__name__)
+        finally:
+            if response is not None:
+                await response.aclose()
+
+    async def _send(self) -> httpx.Response:
+        line = self._line
+        request = line.client.build_request(
+            "POST",
+            line.url,
+            content=self._body,
+            headers={**line.headers, "idempotency-key": self._key},
+            extensions={
+                "timeout": {"connect": line.limits.connect_s, "read": line.limits.first_byte_s, "write": 60.0},
+                "weir.idle_s": line.limits.idle_s,
+                "weir.on_written": self._on_written,
+            },
+        )
+        return await line.client.send(request, stream=True)
+
+    def _on_written(self, at: int) -> None:
+        self._written = True
+        self._emit(Written(self._call, at))
+
+    def _take_headers(self, response: httpx.Response) -> None:
+        instants: Instants = response.extensions["weir.instants"]
+        self._written = True
+        self._status = response.status_code
+        self._rate = rate_hint(response.headers)
+        request_id = self._shown(response.headers.get("x-request-id", "")) or None
+        self._emit(HeadersCame(self._call, instants.headers_at or now_ns(), response.status_code, request_id))
+
+    async def _refusal(self, response: httpx.Response) -> Failure:
+        status = response.status_code
+        if 300 <= status < 400:
+            return self._failed(FailureKind.STATUS, f"HTTP {status}: redirects are not followed", status)
+        body = bytearray()
+        async for read in _reads(response):
+            for piece in read.pieces:
+                body += piece
+            if len(body) > ERROR_BODY_LIMIT:
+                break
+        error = read_error(status, bytes(body[:ERROR_BODY_LIMIT]))
+        self._last_at = now_ns()
+        return Failure(
+            FailureKind.STATUS,
+            self._shown(f"HTTP {status}: {error.message}"),
+            status,
+            error.code,
+            wait_hint(response.headers, time()),
+            should_retry(response.headers),
+            written=True,
+        )
+
+    async def _read_whole(self, response: httpx.Response) -> Failure | None:
+        body = bytearray()
+        at, stamped = 0, False
+        async for read in _reads(response):
+            at, stamped = read.at, read.stamped
+            for piece in read.pieces:
+                body += piece
+            if len(body) > RESPONSE_LIMIT:
+                return self._failed(FailureKind.PROTOCOL, f"the reply passes {RESPONSE_LIMIT >> 20} MiB")
+        self._take(self._reader.read_body(bytes(body)), at, stamped)
+        return self._verdict()
+
+    async def _read_stream(
+        self, response: httpx.Response, hold: Callable[[], Awaitable[None]] | None
+    ) -> Failure | None:
+        body: Body = response.extensions["weir.body"]
+        decoder, reader = self._decoder, self._reader
+        while not self._over and self._error is None:
+            read = await body.receive()
+            if read is None:
+                self._take(reader.finish(), self._last_at or now_ns(), True)
+                return self._verdict()
+            self._received += read.wire_bytes
+            if self._received > RESPONSE_LIMIT:
+                return self._failed(FailureKind.PROTOCOL, f"the reply passes {RESPONSE_LIMIT >> 20} MiB")
+            pieces: list[Piece] = []
+            for chunk in read.pieces:
+                for event in decoder.feed(chunk):
+                    pieces += reader.read(event)
+            self._take(pieces, read.at, read.stamped)
+            if hold is not None:
+                await hold()
+        if self._error is None:
+            body.finish_quietly()  # the last HTTP chunk is still to come; with it the connection can be used again
+        return self._verdict()
+
+    def _take(self, pieces: Sequence[Piece], at: int, stamped: bool) -> None:
+        """State the facts of one read, all of which share its stamp."""
+        self._last_at = at
+        texts = 0
+        for piece in pieces:
+            if type(piece) is Delta:
+                texts += 1
+        late_ns = 0 if stamped else self._line.lag_ns()
+        call, emit = self._call, self._emit
+        for piece in pieces:
+            if type(piece) is Delta:
+                self.text_came = True
+                emit(TextCame(call, at, piece.kind, piece.text, piece.choice, texts > 1, late_ns, piece.tool))
+            elif type(piece) is UsageSeen:
+                self._usage = piece.usage
+                emit(UsageCame(call, at, piece.usage))
+            elif type(piece) is Stop:
+                emit(Stopped(call, at, piece.reason, piece.choice))
+            elif type(piece) is ToolStart:
+                emit(ToolNamed(call, at, piece.choice, piece.index, piece.id, piece.name))
+            elif type(piece) is StreamEnd:
+                self._over = True
+            elif type(piece) is WireError:
+                self._error = piece
+                return
+
+    # ── verdicts ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _verdict(self) -> Failure | None:
+        error = self._error
+        if error is not None:
+            return Failure(
+                FailureKind.STATUS,
+                self._shown(error.message),
+                error.status,
+                error.code,
+                after_first_token=self.text_came,
+                written=True,
+            )
+        if self._reader.complete:
+            return None
+        return self._failed(FailureKind.RESET, "the stream ended without a stop, a usage or [DONE]")
+
+    def _failed(self, kind: FailureKind, message: str, status: int | None = None) -> Failure:
+        return Failure(kind, self._shown(message), status, after_first_token=self.text_came, written=self._written)
+
+    def _shown(self, text: str) -> str:
+        """Servers echo keys; nothing of theirs leaves here with one in it."""
+        return self._line.endpoint.redact(text)
+
+
+async def _reads(response: httpx.Response) -> AsyncIterator[Read]:
+    body: Body = response.extensions["weir.body"]
+    while (read := await body.receive()) is not None:
+        yield read
+
+
+def _kind_of(error: Exception) -> FailureKind:
+    if isinstance(error, httpx.TimeoutException):
+        return FailureKind.TIMEOUT
+    if isinstance(error, httpx.ConnectError):
+        certificate = isinstance(error.__cause__, ssl.SSLCertVerificationError)
+        return FailureKind.CERTIFICATE if certificate else FailureKind.CONNECT
+    if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
+        return FailureKind.RESET
+    return FailureKind.PROTOCOL

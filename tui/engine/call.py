@@ -1,0 +1,127 @@
+"""One call: the limiter, an attempt, the retry decision, and again. Ends in exactly one way, whatever happens.
+
+Policy is in core/retry.py; here it is only obeyed. Nothing else in Weir retries.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tui.core.calls import CallPlan, State
+from tui.core.clock import nanoseconds, now_ns
+from tui.core.facts import Admitted, BackedOff, Waited
+from tui.core.retry import Failure, GiveUp, decide
+from tui.engine.attempt import Attempt, Emit, Outcome
+from tui.engine.lane import Lane
+from tui.engine.limiter import RequestTooLarge
+from tui.wire.chat import request_body
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The terminal state of a call, and why it is not `done`."""
+
+    state: State
+    at: int
+    error: str | None = None
+    failure: Failure | None = None
+    """The last attempt's, for whoever raises it."""
+
+
+async def run_call(plan: CallPlan, lane: Lane, emit: Emit, hold: Callable[[], Awaitable[None]] | None = None) -> Ending:
+    """Run one call to its end. States everything but `Finished`: its owner does, once the call is on record.
+
+    Cancelling the task that runs this ends the call as `cancelled`; the cancellation is taken in.
+    """
+    run = _Run(plan, lane, emit, hold)
+    try:
+        async with asyncio.timeout(None) as deadline:
+            run.deadline = deadline
+            return await run.attempts()
+    except TimeoutError:
+        limit_s = lane.line.limits.total_s
+        return run.ended(State.BROKEN if run.text_came else State.FAILED, f"not done within {limit_s:g} s (--timeout)")
+    except asyncio.CancelledError:
+        return run.ended(State.CANCELLED, "cancelled")
+
+
+class _Run:
+    def __init__(self, plan: CallPlan, lane: Lane, emit: Emit, hold: Callable[[], Awaitable[None]] | None) -> None:
+        self._plan = plan
+        self._lane = lane
+        self._emit = emit
+        self._hold = hold
+        self._body = request_body(plan)
+        self._key = f"weir-{uuid.uuid4().hex}"  # one a call, the same on every attempt
+        self._reserved = lane.reservation(len(self._body), plan.max_tokens)
+        self._retry_cost: int | None = None
+        self._deadline_at: float | None = None
+        self.deadline: asyncio.Timeout
+        self.text_came = False
+
+    def ended(self, state: State, error: str | None = None, failure: Failure | None = None) -> Ending:
+        return Ending(state, now_ns(), error, failure)
+
+    async def attempts(self) -> Ending:
+        lane, number = self._lane, 0
+        while True:
+            if lane.stopped is not None:
+                return self.ended(State.FAILED, lane.stopped)
+            number += 1
+            self._emit(Waited(self._plan.id, now_ns()))
+            try:
+                await lane.limiter.acquire(self._reserved)
+            except RequestTooLarge as error:
+                return self.ended(State.FAILED, str(error))
+            self._start_the_clock()
+            self._emit(Admitted(self._plan.id, now_ns()))
+            outcome = await self._attempt()
+            failure = outcome.failure
+            self._settle(outcome)
+            if failure is None:
+                lane.budget.succeeded(self._retry_cost)
+                return self.ended(State.DONE)
+            self.text_came = failure.after_first_token
+            decision = decide(failure, number, self._left_s(), lane.rng.random(), lane.policy)
+            if isinstance(decision, GiveUp):
+                return self._give_up(failure, decision)
+            cost = lane.budget.take(failure)
+            if cost is None:
+                return self._give_up(failure, GiveUp("the retry budget is spent"))
+            self._retry_cost = cost
+            now = now_ns()
+            self._emit(BackedOff(self._plan.id, now, now + nanoseconds(decision.seconds), decision.why))
+            await asyncio.sleep(decision.seconds)
+
+    async def _attempt(self) -> Outcome:
+        attempt = Attempt(self._lane.line, self._plan, self._body, self._key, self._emit)
+        try:
+            return await attempt.run(self._hold)
+        finally:
+            self.text_came = attempt.text_came
+
+    def _start_the_clock(self) -> None:
+        """The call's deadline counts from its first admission: a long queue is the limiter's doing."""
+        if self._deadline_at is None:
+            self._deadline_at = asyncio.get_running_loop().time() + self._lane.line.limits.total_s
+            self.deadline.reschedule(self._deadline_at)
+
+    def _left_s(self) -> float:
+        assert self._deadline_at is not None
+        return self._deadline_at - asyncio.get_running_loop().time()
+
+    def _settle(self, outcome: Outcome) -> None:
+        failure, usage = outcome.failure, outcome.usage
+        if usage is not None:
+            self._lane.used(usage.completion)
+            self._lane.limiter.settle(self._reserved, usage.prompt + usage.completion)
+        elif failure is not None and (failure.status is not None or not failure.written):
+            self._lane.limiter.settle(self._reserved, 0)
+        self._lane.cool_down(failure.status if failure else None, failure.hint_s if failure else None, outcome.rate)
+
+    def _give_up(self, failure: Failure, decision: GiveUp) -> Ending:
+        error = f"{failure.message} ({decision.why})" if decision.why else failure.message
+        if decision.stop_lane:
+            self._lane.stop(error)
+        return self.ended(State.BROKEN if failure.after_first_token else State.FAILED, error, failure)

@@ -1,0 +1,319 @@
+"""The engine as a whole: owns the loop's parts of one run, folds its facts, obeys commands. A live Session."""
+
+import asyncio
+import gc
+import random
+from collections.abc import Coroutine
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, assert_never
+
+import httpx
+
+from tui.core.calls import CallPlan, State
+from tui.core.clock import nanoseconds, now_ns
+from tui.core.commands import (
+    AnyCommand,
+    CancelCall,
+    Close,
+    Drain,
+    Pause,
+    Resume,
+    SetConcurrency,
+    SetRate,
+    Stop,
+    Watch,
+)
+from tui.core.errors import RecordError
+from tui.core.facts import Fact, Finished, LaneClosed, LimitsChanged, Noticed, PhaseChanged
+from tui.core.ledger import Ledger
+from tui.core.picture import RunCard, picture
+from tui.core.record_of import record_of
+from tui.core.snapshot import Snapshot
+from tui.core.summary import summary
+from tui.engine.attempt import Line
+from tui.engine.call import Ending
+from tui.engine.lag import LagMeter
+from tui.engine.lane import Lane
+from tui.engine.limiter import Limiter
+from tui.engine.pool import Pool
+from tui.engine.setup import RunSetup
+from tui.engine.tokens import TokenDesk
+from tui.engine.transport import make_transport, raise_file_limit
+from tui.files.export import write_calls_jsonl, write_summary_json
+from tui.files.journal import Journal
+from tui.files.price_book import PriceBook
+from tui.files.run_folder import create_run_folder
+from tui.wire.chat import chat_url
+
+_ON_THE_WIRE = (State.CONNECTING, State.STREAMING)
+
+
+class Host:
+    """One run. `run` once; `latest` and `send` at any time from the same loop."""
+
+    def __init__(self, setup: RunSetup) -> None:
+        self.setup = setup
+        self.ledger = Ledger()
+        self.folder: Path | None = None
+        self.record_error: RecordError | None = None
+        self.interrupted = False
+        """Somebody stopped it before its end."""
+        self.transport_note = ""
+        self.frames_dropped = 0
+        self._card = RunCard(setup.job, setup.model, setup.endpoint.shown, setup.planned)
+        self._watch = Watch()
+        self._tokens = TokenDesk(setup.model)
+        self._journal: Journal | None = None
+        self._pool: Pool | None = None
+        self._limiter: Limiter | None = None
+        self._uncommitted = 0
+        self._all_committed = asyncio.Event()
+        self._all_committed.set()
+        self._chores: set[asyncio.Task[None]] = set()
+        self._over = False
+
+    # ── the Session ────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def latest(self) -> Snapshot:
+        """The run now; a finished one stands still."""
+        now = self.ledger.ended_at if self.ledger.ended_at is not None else now_ns()
+        return picture(self.ledger, self._card, self._watch, now, self.frames_dropped)
+
+    def send(self, command: AnyCommand) -> None:
+        """Obey a command. One that comes after the end changes nothing."""
+        if isinstance(command, Watch):
+            self._watch = command
+            self.ledger.places.wanted = command.count
+            return
+        pool, limiter = self._pool, self._limiter
+        if pool is None or limiter is None or self._over:
+            return
+        match command:
+            case Pause():
+                if not pool.draining:
+                    pool.pause()
+                    self._emit(PhaseChanged(now_ns(), "paused"))
+            case Resume():
+                if not pool.draining:
+                    pool.resume()
+                    self._emit(PhaseChanged(now_ns(), "running"))
+            case Drain():
+                self.interrupted = True
+                self._drain("draining: running streams end by themselves, nothing more is sent")
+            case Stop():
+                self.interrupted = True
+                pool.stop()
+                self._emit(PhaseChanged(now_ns(), "draining"))
+            case CancelCall(call):
+                pool.cancel(call)
+            case SetRate(rpm):
+                limiter.set_rpm(rpm if rpm is None else max(1, rpm))
+                self._state_limits()
+            case SetConcurrency(concurrency):
+                pool.set_concurrency(max(1, concurrency))
+                self._state_limits()
+            case Close():
+                pass  # the screen's own affair
+            case _:
+                assert_never(command)
+
+    # ── the run ────────────────────────────────────────────────────────────────────────────────────────
+
+    async def run(self) -> dict[str, Any]:
+        """Run to the end; the summary. UsageError when the record cannot be made, RecordError never."""
+        setup = self.setup
+        raise_file_limit()
+        choice = make_transport(setup.endpoint.base_url, connect_timeout_s=setup.limits.connect_s)
+        self.transport_note = choice.reason
+        self._open_record(choice.reason)
+        lag = LagMeter(self._emit)
+        # follow_redirects: httpx takes Authorization off a redirect to another host, but not api-key headers.
+        client = httpx.AsyncClient(
+            transport=choice.transport, trust_env=False, follow_redirects=False, timeout=None, max_redirects=0
+        )
+        try:
+            pool = self._assemble(client, lag)
+            self._emit(PhaseChanged(now_ns(), "running"))
+            self._state_limits()
+            lag.start()
+            self._start_chores()
+            await pool.run()
+            await self._all_committed.wait()
+        finally:
+            lag.stop()
+            for chore in self._chores:
+                chore.cancel()
+            await asyncio.gather(*self._chores, return_exceptions=True)
+            await client.aclose()
+            self._over = True
+            self._emit(PhaseChanged(now_ns(), "finished"))
+            figures = summary(self.ledger, self._card, now_ns())
+            await asyncio.to_thread(self._close_record, figures)
+        return figures
+
+    def _assemble(self, client: httpx.AsyncClient, lag: LagMeter) -> Pool:
+        setup = self.setup
+        line = Line(
+            client,
+            setup.endpoint,
+            chat_url(setup.endpoint.base_url),
+            setup.endpoint.request_headers(),
+            setup.limits,
+            lag.latest_ns,
+        )
+        self._limiter = Limiter(setup.rpm, setup.tpm, setup.burst, self._lane_closed)
+        lane = Lane(line, self._limiter, setup.policy, random.Random(setup.seed), self._lane_stopped)
+        self._pool = Pool(setup.plans, lane, self._emit, setup.concurrency, self._room, self._finish)
+        return self._pool
+
+    def _emit(self, fact: Fact) -> None:
+        self.ledger.fold(fact)
+
+    def _state_limits(self) -> None:
+        assert self._pool is not None
+        assert self._limiter is not None
+        self._emit(LimitsChanged(now_ns(), self._limiter.rpm, self._limiter.tpm, self._pool.concurrency))
+
+    def _lane_closed(self, seconds: float, why: str) -> None:
+        now = now_ns()
+        self._emit(LaneClosed(now, now + nanoseconds(seconds), why))
+
+    def _lane_stopped(self, why: str) -> None:
+        self._drain(f"stopped: {why}")
+
+    def _drain(self, why: str) -> None:
+        assert self._pool is not None
+        self._emit(Noticed(now_ns(), why))
+        self._emit(PhaseChanged(now_ns(), "draining"))
+        self._pool.drain(lambda call: self.ledger.calls[call].state in _ON_THE_WIRE)
+
+    # ── chores beside the calls ────────────────────────────────────────────────────────────────────────
+
+    def _start_chores(self) -> None:
+        setup = self.setup
+        if setup.price is not None:
+            self.ledger.set_price(self._card.model, setup.price)
+        else:
+            self.beside(self._find_price())
+        if setup.duration_s is not None:
+            self._card.deadline_at = now_ns() + nanoseconds(setup.duration_s)
+            self.beside(self._end_in_time(setup.duration_s))
+        self.beside(self._settle_in())
+
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside the calls; it is cancelled when they have ended."""
+        task = asyncio.create_task(work)
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+
+    async def _find_price(self) -> None:
+        price = await PriceBook().find(self.setup.model, self.setup.endpoint.base_url)
+        self.ledger.set_price(self._card.model, price)
+
+    async def _end_in_time(self, duration_s: float) -> None:
+        await asyncio.sleep(duration_s)
+        self._drain(f"the {duration_s:g} s are over: running streams end by themselves")
+
+    async def _settle_in(self) -> None:
+        """Once the run is warm, keep the garbage collector from walking everything that was loaded for it."""
+        await asyncio.sleep(1.0)
+        gc.collect()
+        gc.freeze()
+
+    async def load_live_counts(self) -> None:
+        """Count the tokens of running streams with tiktoken from now on; for a screen that shows them."""
+        self.ledger.count_tokens = (await self._tokens.counter()).count
+
+    # ── the record ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _open_record(self, transport: str) -> None:
+        setup = self.setup
+        if setup.out is None:
+            return
+        self.folder = create_run_folder(setup.out, setup.job, setup.model, datetime.now())
+        self._card.record = str(self.folder)
+        self._journal = Journal.create(
+            self.folder / "journal.db",
+            {
+                "job": setup.job,
+                "model": setup.model,
+                "base_url": setup.endpoint.base_url,
+                "started": datetime.now(UTC).isoformat(),
+                "planned": setup.planned,
+                "concurrency": setup.concurrency,
+                "rpm": setup.rpm,
+                "tpm": setup.tpm,
+                "burst": setup.burst,
+                "seed": setup.seed,
+                "transport": transport,
+                **setup.notes,
+            },
+        )
+
+    async def _room(self) -> None:
+        """The record holds the next dispatch back, never a stream; one that has failed stops dispatch for good."""
+        if self._journal is not None:
+            with suppress(RecordError):  # stated by `_not_recorded`, which also drains
+                await self._journal.room()
+
+    async def _finish(self, plan: CallPlan, ending: Ending) -> None:
+        entry = self.ledger.calls[plan.id]
+        await self._tokens.count_missing(plan, entry, self._emit)
+        fact = Finished(plan.id, ending.at, ending.state, ending.error)
+        if self._journal is None:
+            self._emit(fact)
+            return
+        started_at = self.ledger.started_at
+        assert started_at is not None
+        record = record_of(plan, entry, ending.state, ending.error, self.setup.endpoint.origin, started_at)
+        self._uncommitted += 1
+        self._all_committed.clear()
+        loop = asyncio.get_running_loop()
+
+        def recorded() -> None:
+            loop.call_soon_threadsafe(self._recorded, fact)
+
+        def not_recorded(error: RecordError) -> None:
+            loop.call_soon_threadsafe(self._not_recorded, fact, error)
+
+        # A call is shown as ended once that is on the disk.
+        self._journal.append(record, recorded, not_recorded)
+
+    def _recorded(self, fact: Finished) -> None:
+        self._emit(fact)
+        self._uncommitted -= 1
+        if not self._uncommitted:
+            self._all_committed.set()
+
+    def _not_recorded(self, fact: Finished, error: RecordError) -> None:
+        if self.record_error is None:
+            self.record_error = error
+            self._drain(f"stopped: {error}")
+        self._recorded(fact)
+
+    def _close_record(self, figures: dict[str, Any]) -> None:
+        """Write the run's end and the exports; runs in a thread, for it waits for the disk."""
+        journal, folder = self._journal, self.folder
+        if journal is None or folder is None:
+            return
+        price = self.ledger.prices.get(self._card.model)
+        try:
+            if journal.error is None:
+                journal.set_run(
+                    {
+                        "ended": datetime.now(UTC).isoformat(),
+                        "interrupted": self.interrupted,
+                        "price": price.to_dict() if price is not None else None,
+                        "summary": figures,
+                    }
+                )
+            journal.close()
+            write_calls_jsonl(journal.path, folder / "calls.jsonl", price)
+            write_summary_json(folder / "summary.json", figures)
+        except RecordError as error:
+            self.record_error = self.record_error or error
+        if journal.error is not None:
+            self.record_error = self.record_error or journal.error

@@ -1,0 +1,149 @@
+"""Who may send now: first come, first served, under requests and tokens a minute, and the cool-down after a 429.
+
+Built on aiolimiter's leaky bucket, with what it does not give:
+
+- `AsyncLimiter(60, 60)` let 119 requests into one 60 s window, and `(1, 60 / rpm)` loses throughput whenever the
+  loop is late. So the bucket holds a tenth of a second of the rate (or `--burst`).
+- What makes "no sliding 60 s window ever holds more than `rpm`" exact is not the bucket but the log of the last
+  minute's admissions: an attempt waits until the window has room. That leaves the bucket its full refill rate,
+  where a bucket that had to promise the bound alone would give up `burst` requests of every minute.
+- aiolimiter serves waiters by amount, so that a large one can starve: a FIFO lock stands in front of it.
+- Changing `max_rate` of a live AsyncLimiter leaves its leak rate as it was: the bucket is swapped.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+
+from aiolimiter import AsyncLimiter
+
+WINDOW_S = 60.0
+# An attempt is stamped a moment after its admission; so much more room keeps the bound true for the stamps too.
+MARGIN_S = 0.010
+BUCKET_S = 0.1
+TOKEN_BUCKET_S = 6.0
+
+
+class RequestTooLarge(Exception):
+    """One request needs more tokens than a whole minute allows: waiting would never end."""
+
+    def __init__(self, needed: int, tpm: int) -> None:
+        super().__init__(f"needs {needed} tokens (prompt + max tokens), but the limit is {tpm} a minute")
+
+
+class _Bucket(AsyncLimiter):
+    """aiolimiter's bucket, which also says how long it takes, and takes back what was not used."""
+
+    def wait_s(self, amount: float = 1) -> float:
+        """Seconds until `amount` fits; 0 when it fits now."""
+        if self.has_capacity(amount):
+            return 0.0
+        # A microsecond more, for the sum of floats may fall short of the level by a rounding error.
+        return (self._level + amount - self.max_rate) / self._rate_per_sec + 1e-6
+
+    def give_back(self, amount: float) -> None:
+        """Take back what was reserved and not used; a negative amount charges what was used beyond it."""
+        self._leak()
+        self._level = max(0.0, self._level - amount)
+
+
+class Limiter:
+    """Admits attempts in the order in which they ask. All times are the running loop's seconds."""
+
+    def __init__(
+        self,
+        rpm: int | None = None,
+        tpm: int | None = None,
+        burst: int | None = None,
+        on_closed: Callable[[float, str], None] = lambda seconds, why: None,
+    ) -> None:
+        """`burst` requests may go at once; `on_closed(seconds, why)` hears of every cool-down."""
+        self.rpm = rpm
+        self.tpm = tpm
+        self._burst = burst
+        self._requests = _request_bucket(rpm, burst)
+        self._tokens = _Bucket(tpm * TOKEN_BUCKET_S / WINDOW_S, TOKEN_BUCKET_S) if tpm else None
+        self._admitted: deque[float] = deque()
+        self._turn = asyncio.Lock()
+        self._changed = asyncio.Event()
+        self._closed_until = float("-inf")
+        self._on_closed = on_closed
+
+    async def acquire(self, tokens: int = 0) -> None:
+        """Wait for one request's turn and `tokens` of the token limit.
+
+        Raises RequestTooLarge when the token limit can never hold it.
+        """
+        if self.tpm is not None and tokens > self.tpm:
+            raise RequestTooLarge(tokens, self.tpm)
+        async with self._turn:
+            await self._take_tokens(tokens)
+            while (wait_s := self._wait_s()) > 0:
+                await self._sleep(wait_s)
+            if self._requests is not None:
+                await self._requests.acquire()
+            self._admitted.append(self._now())
+
+    def settle(self, reserved: int, used: int) -> None:
+        """An attempt that reserved so many tokens used so many."""
+        if self._tokens is not None and used != reserved:
+            self._tokens.give_back(reserved - used)
+
+    def close_for(self, seconds: float, why: str) -> None:
+        """Admit nothing for so long; a shorter cool-down never cuts a longer one."""
+        until = self._now() + seconds
+        if until > self._closed_until:
+            self._closed_until = until
+            self._on_closed(seconds, why)
+
+    def set_rpm(self, rpm: int | None) -> None:
+        """Another rate from now on, also for whoever waits at this moment."""
+        self.rpm = rpm
+        self._requests = _request_bucket(rpm, self._burst)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    # ── waiting ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _wait_s(self) -> float:
+        """How long no request may go, as things stand: the cool-down, a full window, an empty bucket."""
+        now = self._now()
+        admitted = self._admitted
+        while admitted and admitted[0] <= now - WINDOW_S - MARGIN_S:
+            admitted.popleft()
+        wait_s = self._closed_until - now
+        if self._requests is not None and self.rpm is not None:
+            wait_s = max(wait_s, self._requests.wait_s())
+            if len(admitted) >= self.rpm:
+                in_the_way = admitted[len(admitted) - self.rpm]
+                wait_s = max(wait_s, in_the_way + WINDOW_S + MARGIN_S - now + 1e-6)
+        return wait_s
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep, or wake up earlier because a limit changed."""
+        changed = self._changed
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await changed.wait()
+
+    async def _take_tokens(self, tokens: int) -> None:
+        if self._tokens is None:
+            return
+        left: float = tokens
+        while left > 0:
+            # acquire(n) with n over the bucket's size raises: slices, which the turn keeps together.
+            part = min(left, self._tokens.max_rate)
+            await asyncio.sleep(self._tokens.wait_s(part))
+            await self._tokens.acquire(part)
+            left -= part
+
+
+def _request_bucket(rpm: int | None, burst: int | None) -> _Bucket | None:
+    if not rpm:
+        return None
+    size = min(rpm, burst or max(1, int(rpm * BUCKET_S / WINDOW_S)))
+    return _Bucket(size, size * WINDOW_S / rpm)

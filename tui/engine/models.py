@@ -1,0 +1,58 @@
+"""Which models a server has: one GET before a run, for those who named none."""
+
+import httpx
+import msgspec
+
+from tui.core.errors import UsageError
+from tui.core.untrusted import clean_line
+from tui.engine.endpoint import Endpoint
+from tui.engine.transport import make_transport
+from tui.wire.chat import models_url, read_error
+
+_LIMIT = 4 << 20
+_SHOWN = 8
+
+
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: list[_Model]
+
+
+async def list_models(endpoint: Endpoint, timeout_s: float = 10.0) -> list[str]:
+    """The ids of the server's models, in its order. UsageError that names --base-url when it does not say."""
+    url = models_url(endpoint.base_url)
+    hint = "name the model with -m, or check --base-url"
+    headers = endpoint.request_headers() | {"accept": "application/json"}
+    body = bytearray()
+    async with httpx.AsyncClient(transport=make_transport(endpoint.base_url).transport, trust_env=False) as client:
+        try:
+            async with client.stream("GET", url, headers=headers, timeout=timeout_s) as response:
+                async for chunk in response.aiter_raw():
+                    body += chunk
+                    if len(body) > _LIMIT:
+                        raise UsageError("--base-url", f"{url} answers with more than {_LIMIT >> 20} MiB", hint)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            what = clean_line(endpoint.redact(str(error))) or type(error).__name__
+            raise UsageError("--base-url", f"{endpoint.shown} cannot be asked for its models: {what}", hint) from error
+    if response.status_code != 200:
+        said = endpoint.redact(read_error(response.status_code, bytes(body)).message)
+        raise UsageError("--base-url", f"{url} answers HTTP {response.status_code}: {clean_line(said)}", hint)
+    try:
+        return [model.id for model in msgspec.json.decode(body, type=_Models).data]
+    except msgspec.MsgspecError as error:
+        raise UsageError("--base-url", f"{url} does not answer with a list of models", hint) from error
+
+
+async def only_model(endpoint: Endpoint) -> str:
+    """The server's only model; UsageError that names the choices when it has several."""
+    models = await list_models(endpoint)
+    if len(models) == 1:
+        return models[0]
+    if not models:
+        raise UsageError("-m/--model", f"{endpoint.shown} lists no model", "name one with -m")
+    names = ", ".join(clean_line(name) for name in models[:_SHOWN])
+    more = f" and {len(models) - _SHOWN} more" if len(models) > _SHOWN else ""
+    raise UsageError("-m/--model", f"{endpoint.shown} has {len(models)} models", f"name one with -m: {names}{more}")

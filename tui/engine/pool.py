@@ -1,0 +1,121 @@
+"""Slots pull calls from an iterator, so that a million of them cost no memory, and run them to their ends."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+
+from tui.core.calls import CallPlan, State
+from tui.core.clock import now_ns
+from tui.core.facts import Queued
+from tui.engine.attempt import Emit
+from tui.engine.call import Ending, run_call
+from tui.engine.lane import Lane
+
+PROMPT_CHARS = 20_000
+"""How much of a prompt people may want to see; the whole of it is in the record."""
+
+
+class Pool:
+    """Runs the plans of an iterator, `concurrency` at a time, until it is exhausted or told to stop."""
+
+    def __init__(
+        self,
+        plans: Iterator[CallPlan],
+        lane: Lane,
+        emit: Emit,
+        concurrency: int,
+        room: Callable[[], Awaitable[None]],
+        finish: Callable[[CallPlan, Ending], Awaitable[None]],
+    ) -> None:
+        """`room` waits until the record can take another call; `finish` puts an ended one on record."""
+        self._plans = plans
+        self._lane = lane
+        self._emit = emit
+        self._room = room
+        self._finish = finish
+        self.concurrency = concurrency
+        self._slots: dict[int, asyncio.Task[None]] = {}
+        self._running: dict[int, asyncio.Task[Ending]] = {}
+        self._may_dispatch = asyncio.Event()
+        self._may_dispatch.set()
+        self._draining = False
+
+    @property
+    def draining(self) -> bool:
+        """Nothing more is dispatched."""
+        return self._draining
+
+    @property
+    def paused(self) -> bool:
+        """Dispatch waits."""
+        return not self._may_dispatch.is_set()
+
+    async def run(self) -> None:
+        """Until every call that was begun has ended; raises what the plans' iterator raised."""
+        self._fill()
+        while self._slots:
+            done, _ = await asyncio.wait(self._slots.values(), return_when=asyncio.FIRST_COMPLETED)
+            self._slots = {number: slot for number, slot in self._slots.items() if slot not in done}
+            for slot in done:
+                if slot.exception() is not None:
+                    self.stop()
+                    await asyncio.gather(*self._slots.values(), return_exceptions=True)
+                slot.result()
+
+    def set_concurrency(self, concurrency: int) -> None:
+        """More slots at once; fewer as running calls end."""
+        self.concurrency = concurrency
+        if not self._draining:
+            self._fill()
+
+    def pause(self) -> None:
+        """Dispatch nothing for now."""
+        self._may_dispatch.clear()
+
+    def resume(self) -> None:
+        """Dispatch again."""
+        self._may_dispatch.set()
+
+    def drain(self, is_on_the_wire: Callable[[int], bool]) -> None:
+        """Dispatch nothing more; calls that have no attempt on the wire are cancelled, the others end by themselves."""
+        self._draining = True
+        self._may_dispatch.set()
+        for call, task in self._running.items():
+            if not is_on_the_wire(call):
+                task.cancel()
+
+    def stop(self) -> None:
+        """Cancel whatever runs."""
+        self.drain(lambda call: False)
+
+    def cancel(self, call: int) -> None:
+        """Cancel one call; one that has ended is left alone."""
+        if (task := self._running.get(call)) is not None:
+            task.cancel()
+
+    def _fill(self) -> None:
+        for number in range(self.concurrency):
+            if number not in self._slots or self._slots[number].done():
+                self._slots[number] = asyncio.create_task(self._slot(number), name=f"slot-{number}")
+
+    async def _slot(self, number: int) -> None:
+        while True:
+            await self._may_dispatch.wait()
+            await self._room()
+            if self._draining or number >= self.concurrency:
+                return
+            plan = next(self._plans, None)
+            if plan is None:
+                return
+            now = now_ns()
+            due_at = now if plan.due_at is None else plan.due_at
+            self._emit(Queued(plan.id, now, due_at, plan.model, plan.prompt[:PROMPT_CHARS], plan.warmup))
+            call = asyncio.create_task(run_call(plan, self._lane, self._emit), name=f"call-{plan.id}")
+            self._running[plan.id] = call
+            try:
+                ending = await call
+            except asyncio.CancelledError:
+                # Cancelled before its first step, the task never ran, and so could not take the cancellation in.
+                ending = Ending(State.CANCELLED, now_ns(), "cancelled")
+            finally:
+                del self._running[plan.id]
+            await self._finish(plan, ending)
