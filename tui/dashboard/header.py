@@ -1,0 +1,251 @@
+"""What stands above the wall: the run, how far it is, its figures, and the line that people should read.
+
+Pure rows out of a Snapshot; the widget at the end only shows them. Where there is no room a tile is left out
+whole, by rank; no word is cut.
+"""
+
+from msgspec.structs import replace
+from textual.strip import Strip
+
+from tui.core.snapshot import Snapshot
+from tui.dashboard import figures
+from tui.dashboard.charts import bar
+from tui.dashboard.paint import Piece, Row, width_of
+from tui.dashboard.plain import cells, crop, plain_line
+from tui.dashboard.rows import Rows
+from tui.dashboard.theme import Ink, Theme
+from tui.dashboard.tiles import GROUND, Tile, tiles
+
+PHASES: dict[str, tuple[str, Ink]] = {
+    "running": ("●", "accent"),
+    "paused": ("‖", "amber"),
+    "draining": ("◌", "amber"),
+    "finished": ("✓", "green"),
+}
+
+_ALL_STATES_WIDTH = 168
+"""From this width on the calls' states are told apart more finely."""
+
+
+def header_height(screen_height: int) -> int:
+    """Rows that the header takes of a screen."""
+    if screen_height < 8:
+        return 1
+    if screen_height < 14:
+        return 2
+    return 5 if screen_height < 32 else 8
+
+
+def header_rows(
+    snapshot: Snapshot, now: int, width: int, height: int, theme: Theme, sparks: Snapshot | None = None
+) -> list[Strip]:
+    """`height` rows; `now` is in the snapshot's time, charts are drawn from `sparks` when it is given."""
+    title = _title(snapshot, now, width, theme)
+    notice = notice_row(snapshot, now, width, theme)
+    blank = Row(width, theme.style("text", GROUND)).strip()
+    if height <= 1:
+        return [notice or title]
+    if height < 5:
+        return [title, notice or _progress(snapshot, now, width, theme)]
+    wide = width >= _ALL_STATES_WIDTH
+    shown = tiles(snapshot if sparks is None else _with_sparks(snapshot, sparks), theme, wide)
+    if height < 8:
+        return [title, _progress(snapshot, now, width, theme), *_inline(shown, width, theme), notice or blank]
+    return [
+        title,
+        _progress(snapshot, now, width, theme),
+        blank,
+        *_tall(shown, width, theme),
+        notice or blank,
+        Row(width, theme.style("faint")).strip(),
+    ]
+
+
+def _with_sparks(snapshot: Snapshot, sparks: Snapshot) -> Snapshot:
+    """`snapshot` with the series of an earlier one: charts change more seldom than figures."""
+    return replace(
+        snapshot,
+        attempts_by_second=sparks.attempts_by_second,
+        tokens_by_second=sparks.tokens_by_second,
+        ttft_by_second=sparks.ttft_by_second,
+    )
+
+
+def run_time(snapshot: Snapshot, now: int) -> int:
+    """How long the run has lasted (ns)."""
+    run = snapshot.run
+    return (run.ended_at if run.ended_at is not None else now) - run.started_at
+
+
+def _title(snapshot: Snapshot, now: int, width: int, theme: Theme) -> Strip:
+    style, run = theme.style, snapshot.run
+    row = Row(width, style("text", "title"))
+    row.put(" ≋ weir ", style("accent", "title", True))
+    glyph, ink = PHASES.get(run.phase, ("●", "accent"))
+    right: list[Piece] = [
+        (f"{glyph} {plain_line(run.phase)}", style(ink, "title", True)),
+        (f"  {figures.elapsed(run_time(snapshot, now))} ", style("bright", "title", True)),
+    ]
+    room = row.room - width_of(right) - 1
+    wanted: tuple[tuple[str, Ink], ...] = ((run.job, "soft"), (run.model, "bright"), (run.endpoint, "dim"))
+    for text, name in wanted:
+        text = plain_line(text)
+        size = cells(text) + 2
+        if text and room >= min(size, 12):
+            text = crop(text, room - 2)
+            row.put(f" {text} ", style(name, "title"))
+            room -= cells(text) + 2
+    return row.right(right).strip()
+
+
+def _progress(snapshot: Snapshot, now: int, width: int, theme: Theme) -> Strip:
+    """The bar: calls that ended of those planned, or time that went by; then the same in figures."""
+    style, run, ended = theme.style, snapshot.run, snapshot.counts.ended
+    row = Row(width, style("text", GROUND)).put(" ")
+    done = run.phase == "finished"
+    right: list[Piece] = []
+    share: tuple[float, float] | None = None
+    if run.planned is not None:
+        share = (ended, run.planned)
+        right.append((f" {figures.exact(ended)}", style("bright", GROUND, True)))
+        right.append((f" / {figures.exact(run.planned)}", style("dim", GROUND)))
+        right.append((f"  {figures.percent(ended, run.planned)}".rjust(7), style("text", GROUND)))
+    elif run.deadline_at is not None:
+        whole = run.deadline_at - run.started_at
+        share = (min(whole, now - run.started_at) if not done else whole, whole)
+        left = max(0, run.deadline_at - now)
+        right.append((f" {figures.exact(ended)}", style("bright", GROUND, True)))
+        right.append((" ended", style("dim", GROUND)))
+        if not done:
+            right.append((f"  {figures.ms(left)} left", style("text", GROUND)))
+    else:
+        right.append((f"{figures.exact(ended)}", style("bright", GROUND, True)))
+        right.append((" ended", style("dim", GROUND)))
+    if width >= 60:
+        right.append((f"  {run.concurrency} at once", style("dim", GROUND)))
+    right.append((" ", style("dim", GROUND)))
+    space = row.room - width_of(right)
+    if share is not None and space >= 4:
+        filled, empty = bar(*share, space)
+        ink: Ink = "green" if done else "accent"
+        track = style(ink, "title" if theme.colour else GROUND)
+        row.put(filled, track).put(empty if theme.colour else "·" * len(empty), track)
+    return row.right(right).strip()
+
+
+def notice_row(snapshot: Snapshot, now: int, width: int, theme: Theme) -> Strip | None:
+    """A closed lane, the run's notice, or how it ended; None when there is nothing to say."""
+    style, run = theme.style, snapshot.run
+    row = Row(width, style("text", GROUND)).put(" ")
+    said = False
+    if run.phase == "finished":
+        counts = snapshot.counts
+        bad = counts.failed + counts.broken + counts.refused
+        row.put("✓ finished", style("green", GROUND, True))
+        text = f"  {figures.exact(counts.done)} done"
+        text += f", {figures.exact(bad)} failed" if bad else ""
+        text += f", {figures.exact(counts.cancelled)} cancelled" if counts.cancelled else ""
+        hint: list[Piece] = [("  q", style("accent", GROUND, True)), (" quits", style("text", GROUND))]
+        if width_of([(text, row.base), *hint]) <= row.room:
+            row.put(text, style("text", GROUND))
+        row.pieces(hint)
+        said = True
+    until = snapshot.lane_closed_until
+    if until is not None and until > now and run.phase != "finished":
+        row.put(f"◔ closed {figures.countdown(until - now)}", style("amber", GROUND, True))
+        if snapshot.lane_closed_why:
+            why = crop(": " + plain_line(snapshot.lane_closed_why), row.room - 1)
+            row.put(why, style("amber", GROUND))
+        said = True
+    if run.notice and row.room >= 12:
+        if said:
+            row.put("   ")
+        row.put("▲ ", style("amber", GROUND, True))
+        row.put(crop(plain_line(run.notice), row.room - 1), style("bright", GROUND))
+        said = True
+    return row.strip() if said else None
+
+
+def _chosen(shown: list[Tile], sizes: list[int], room: int, gap: int) -> list[int]:
+    """Indices of the tiles that fit, taken by rank, in their order on the screen."""
+    taken: list[int] = []
+    for index in sorted(range(len(shown)), key=lambda index: shown[index].rank):
+        size = sizes[index] + (gap if taken else 0)
+        if size <= room:
+            taken.append(index)
+            room -= size
+    return sorted(taken)
+
+
+def _inline(shown: list[Tile], width: int, theme: Theme) -> list[Strip]:
+    """Two rows for small screens: calls and retries, then the other figures with small charts."""
+    calls, requests, speed, ttft, retries, cost, lag = shown
+    return [_inline_row([calls, retries], width, theme), _inline_row([requests, speed, ttft, cost, lag], width, theme)]
+
+
+def _inline_row(shown: list[Tile], width: int, theme: Theme) -> Strip:
+    row = Row(width, theme.style("text", GROUND)).put(" ")
+    sizes = [width_of(tile.inline) for tile in shown]
+    chosen = _chosen(shown, sizes, row.room - 1, 2)
+    spare = row.room - 1 - sum(sizes[index] for index in chosen) - 2 * (len(chosen) - 1)
+    charts = [index for index in chosen if shown[index].grows]
+    each = min(20, spare // len(charts)) if charts else 0
+    for position, index in enumerate(chosen):
+        if position:
+            row.put("  ")
+        tile = shown[index]
+        row.pieces(tile.inline)
+        if tile.grows and each >= 5:
+            row.put(" ")
+            gauge = tile.gauge_pieces(each - 1, theme)
+            row.pieces(gauge or tile.chart(each - 1, theme))
+    return row.strip()
+
+
+def _tall(shown: list[Tile], width: int, theme: Theme) -> list[Strip]:
+    """Three rows: labels, values, charts."""
+    style = theme.style
+    room = width - 2
+    sizes = [tile.least for tile in shown]
+    gap = 3
+    chosen = _chosen(shown, sizes, room, gap)
+    if len(chosen) < len(shown) and len(_chosen(shown, sizes, room, 2)) > len(chosen):
+        gap = 2
+        chosen = _chosen(shown, sizes, room, gap)
+    spare = room - sum(sizes[index] for index in chosen) - gap * (len(chosen) - 1)
+    growing = [index for index in chosen if shown[index].grows]
+    for position, index in enumerate(growing):
+        wish = max(0, 62 - sizes[index])
+        extra = min(wish, spare // (len(growing) - position))
+        sizes[index] += extra
+        spare -= extra
+    labels, values, charts = (Row(width, style("text", GROUND)).put(" ") for _ in range(3))
+    for position, index in enumerate(chosen):
+        if position:
+            between = " │ " if gap == 3 else "  "
+            for row in (labels, values, charts):
+                row.put(between, style("faint", GROUND))
+        tile, start = shown[index], labels.used
+        end = start + sizes[index]
+        labels.pieces(tile.label)
+        if tile.gauge is not None:
+            labels.put(" ").pieces(tile.gauge_pieces(end - labels.used, theme))
+        labels.to(end)
+        values.pieces(tile.value).to(end)
+        charts.pieces(tile.chart(sizes[index], theme)).to(end)
+    return [labels.strip(), values.strip(), charts.strip()]
+
+
+class Header(Rows):
+    """Shows `header_rows`: figures as often as it is drawn, charts when `charts_due`."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._sparks: Snapshot | None = None
+
+    def draw(self, snapshot: Snapshot, now: int, charts_due: bool = True) -> None:
+        """Show `snapshot`; `now` is in the snapshot's time."""
+        if charts_due or self._sparks is None:
+            self._sparks = snapshot
+        width, height = self.size
+        self.show(header_rows(snapshot, now, width, height, self.theme_now, self._sparks))

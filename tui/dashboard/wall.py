@@ -1,0 +1,265 @@
+"""The wall: all panes in one widget, one strip a row. Knows panes and places, no session and no app."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import is_
+
+from textual import events
+from textual.filter import LineFilter
+from textual.message import Message
+from textual.strip import Strip
+
+from tui.core.commands import Watch
+from tui.core.snapshot import Pane, Snapshot
+from tui.dashboard import grid
+from tui.dashboard.paint import column_mark
+from tui.dashboard.pane import PaneView
+from tui.dashboard.rows import Rows
+
+_LEAST_TAIL = 600
+"""Characters of tail that are asked for at least: several frames' worth of the fastest stream."""
+
+
+class Wall(Rows):
+    """A window of `grid.capacity` places on all places of the run; one of them has the focus."""
+
+    DEFAULT_CSS = "Wall { height: 1fr; }"
+
+    @dataclass
+    class Moved(Message):
+        """Window, focus or pane size is another one: what is watched changes."""
+
+    @dataclass
+    class Opened(Message):
+        """A call was asked for in full."""
+
+        call: int
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.first = 0
+        self.focused_place = 0
+        self.places = 0
+        self._drawn_first = 0
+        self.everything = False
+        self._wanted = 1
+        self._step: int | None = None
+        self._grid = grid.Grid(0, 0, 1, 1)
+        self._grid_step = 0
+        self._views: list[PaneView] = []
+        self._lines: list[tuple[list[Strip], Strip]] = []
+        self._marked = True
+        self._owed: list[int] = []
+
+    @property
+    def capacity(self) -> int:
+        """Panes on the wall."""
+        return self._grid.capacity
+
+    @property
+    def focused_pane(self) -> Pane | None:
+        """The call that has the focus, if its place holds one."""
+        # Counted from where the window stood when it was drawn: a key may come between a move and the next frame.
+        index = self.focused_place - self._drawn_first
+        return self._views[index].pane if 0 <= index < len(self._views) else None
+
+    @property
+    def owes_figures(self) -> bool:
+        """Whether some panes' figures wait for the next frame."""
+        return bool(self._owed)
+
+    def watch_command(self, focus: int | None) -> Watch:
+        """What to ask the engine for, with `focus` open in full."""
+        tail = max([_LEAST_TAIL, *(view.tail_chars for view in self._views)])
+        return Watch(self.first, self.capacity, tail, focus, self.everything)
+
+    def draw(self, snapshot: Snapshot, now: int, figures_due: bool = True) -> None:
+        """Show `snapshot`; `now` is in the snapshot's time.
+
+        Figures that are due are drawn in the two frames that follow, half of the rows of panes in each, so
+        that no frame has to draw them all (it is the longest frames that a key press waits for).
+        """
+        served = self._owed if figures_due else self._owed[:1]
+        self._owed = [0, 1] if figures_due else self._owed[1:]
+        self.places = snapshot.places
+        run = snapshot.run
+        wanted = min(run.concurrency, run.planned) if run.planned else run.concurrency
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._lay_out()
+        self._ensure_size()
+        panes = {snapshot.first + index: pane for index, pane in enumerate(snapshot.panes)}
+        self._drawn_first = self.first
+        columns = self._grid.columns
+        for index, view in enumerate(self._views):
+            place = self.first + index
+            view.draw(
+                panes.get(place), now, place == self.focused_place and self.places > 0, index // columns % 2 in served
+            )
+        self.show(self._joined())
+
+    def mark_columns(self, marked: bool) -> None:
+        """Whether rows carry column marks. Not under a dialog: Textual draws what lies behind a transparent
+        screen through its line filters, and those take the marks for text.
+        """
+        if marked != self._marked:
+            self._marked = marked
+            self._lines = []
+            if self._views and self._views[0].rows:
+                self.show(self._joined())
+
+    def on_resize(self) -> None:
+        self._ensure_size()
+
+    def zoom(self, by: int) -> None:
+        """Larger (1) or smaller (-1) panes; from then on the size is no longer chosen for the number of calls."""
+        step = grid.other_step(self.size.width, self.size.height, self._grid_step, by)
+        if step != self._grid_step or self._step is None:
+            self._step = step
+            self._lay_out()
+            self.post_message(self.Moved())
+
+    def focus_on(self, place: int) -> None:
+        """Move the focus, and the window with it."""
+        place = max(0, min(place, max(0, self.places - 1)))
+        first = self.first
+        columns = self._grid.columns
+        if place < first or place >= first + self.capacity:
+            row = place // columns
+            top = row if place < first else row - self._grid.rows + 1
+            first = self._clamped(top * columns)
+        if (place, first) != (self.focused_place, self.first):
+            self.focused_place, self.first = place, first
+            self.post_message(self.Moved())
+
+    def step_focus(self, rows: int = 0, columns: int = 0) -> None:
+        """Move the focus by panes."""
+        place = self.focused_place + rows * self._grid.columns + columns
+        if 0 <= place < max(1, self.places):
+            self.focus_on(place)
+        elif rows > 0:
+            self.focus_on(self.places - 1)
+
+    def page(self, by: int) -> None:
+        """Move window and focus by whole walls."""
+        first = self._clamped(self.first + by * self.capacity)
+        place = max(0, min(self.focused_place + by * self.capacity, max(0, self.places - 1)))
+        self._go(first, place)
+
+    def scroll_rows(self, by: int) -> None:
+        """Move the window by rows of panes; the focus stays in sight."""
+        first = self._clamped(self.first + by * self._grid.columns)
+        place = max(first, min(self.focused_place, first + self.capacity - 1, max(0, self.places - 1)))
+        self._go(first, place)
+
+    def jump(self, everything: bool) -> None:
+        """Show all calls in order, or the running ones, from the first."""
+        self.everything = everything
+        self.first = self.focused_place = 0
+        self.post_message(self.Moved())
+
+    def _go(self, first: int, place: int) -> None:
+        if (first, place) != (self.first, self.focused_place):
+            self.first, self.focused_place = first, place
+            self.post_message(self.Moved())
+
+    def _clamped(self, first: int) -> int:
+        """`first` moved to a row's start, with no more than the last row's rest left empty."""
+        columns = self._grid.columns
+        rows_in_all = -(-self.places // columns)
+        last = max(0, rows_in_all - self._grid.rows) * columns
+        return max(0, min(first // columns * columns, last))
+
+    def _ensure_size(self) -> None:
+        if (self._grid.width, self._grid.height) != tuple(self.size) and self.size:
+            self._lay_out()
+            self.post_message(self.Moved())
+
+    def _lay_out(self) -> None:
+        width, height = self.size
+        if not self.size:
+            return
+        before = self._grid
+        if self._step is None:
+            self._grid, self._grid_step = grid.automatic(width, height, self._wanted)
+        else:
+            self._grid, self._grid_step = grid.at_step(width, height, self._step), self._step
+        if self._grid == before and self._views:
+            return
+        self._views = [PaneView(place.width, place.height, self.theme_now) for place in self._grid.places()]
+        self._lines = []
+        self.first = self.first // self._grid.columns * self._grid.columns
+        if not self.first <= self.focused_place < self.first + self.capacity:
+            self.first = self.focused_place // self._grid.columns * self._grid.columns
+        self.post_message(self.Moved())
+
+    def _joined(self) -> list[Strip]:
+        """One strip a row: the panes' rows side by side, made anew only where one of them changed."""
+        columns = self._grid.columns
+        filters = self.get_line_filters()
+        between = self._between(filters)
+        lines: list[tuple[list[Strip], Strip]] = []
+        y = 0
+        for start in range(0, len(self._views), columns):
+            views = self._views[start : start + columns]
+            for line in range(views[0].height):
+                parts = [view.rows[line] for view in views]
+                if y < len(self._lines) and all(map(is_, self._lines[y][0], parts)):
+                    lines.append(self._lines[y])
+                else:
+                    lines.append((parts, self._join(parts, between, filters)))
+                y += 1
+        self._lines = lines
+        return [strip for _, strip in lines]
+
+    def _join(self, parts: list[Strip], between: list[tuple[Strip, Strip]], filters: Sequence[LineFilter]) -> Strip:
+        """Parts are filtered and made into terminal text one by one, so that only a new one costs anything."""
+        console = self.app.console
+        pieces: list[Strip] = []
+        for index, part in enumerate(parts):
+            if index:
+                mark, gap = between[index]
+                if self._marked and not _is_ascii(parts[index - 1]):
+                    pieces.append(mark)
+                pieces.append(gap)
+            part = self.filtered(part, filters)
+            part.render(console)
+            pieces.append(part)
+        return Strip.join(pieces)
+
+    def _between(self, filters: Sequence[LineFilter]) -> list[tuple[Strip, Strip]]:
+        """For each column of panes: the mark of where the gap before it starts, and the gap."""
+        console = self.app.console
+        gap = self.filtered(Strip.blank(grid.GAP, self.theme_now.style("text", "page")), filters)
+        gap.render(console)
+        made = []
+        for place in self._grid.places()[: self._grid.columns]:
+            mark = column_mark(max(0, self.region.x + place.x - grid.GAP))
+            mark.render(console)
+            made.append((mark, gap))
+        return made
+
+    def finished(self, strip: Strip, filters: Sequence[LineFilter]) -> Strip:
+        # Filters were applied before the joining: they would take the column marks for text.
+        return strip
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        for index, place in enumerate(self._grid.places()):
+            inside = place.x <= event.x < place.x + place.width and place.y <= event.y < place.y + place.height
+            if inside and self.first + index < self.places:
+                self.focus_on(self.first + index)
+                if event.chain == 2 and (pane := self.focused_pane) is not None:
+                    self.post_message(self.Opened(pane.call))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.scroll_rows(1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.scroll_rows(-1)
+
+
+def _is_ascii(strip: Strip) -> bool:
+    return all(segment.text.isascii() for segment in strip)
