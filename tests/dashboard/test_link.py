@@ -10,7 +10,8 @@ import pytest
 from fake_session import FakeSession
 
 from tui.core.commands import AnyCommand, CancelCall, Pause, SetRate, Watch
-from tui.dashboard.link import FRAME_LIMIT, Frames, LinkError, LinkSession
+from tui.core.frames import FrameError
+from tui.dashboard.link import LinkSession
 
 
 def framed(body: bytes) -> bytes:
@@ -27,7 +28,7 @@ class Ends:
     def __init__(self) -> None:
         ours, self.engine = socket.socketpair()
         self.session = LinkSession(ours)
-        self.lost: list[LinkError | None] = []
+        self.lost: list[FrameError | None] = []
 
     def start(self) -> None:
         self.session.start(asyncio.get_running_loop(), self.lost.append)
@@ -53,26 +54,6 @@ def ends() -> Iterator[Ends]:
     yield made
     made.session.close()
     made.engine.close()
-
-
-@pytest.mark.parametrize("size", [1, 3, 4, 5, 7, 100])
-def test_frames_are_the_same_however_they_are_cut(size: int) -> None:
-    frames, found = Frames(), []
-    stream = framed(b"one") + framed(b"") + framed(b"three")
-    for start in range(0, len(stream), size):
-        body = frames.newest(stream[start : start + size])
-        if body is not None:
-            found.append(body)
-    assert found[-1] == b"three"
-
-
-def test_of_many_frames_at_once_only_the_newest_is_kept() -> None:
-    assert Frames().newest(framed(b"old") + framed(b"new") + framed(b"unfinished")[:6]) == b"new"
-
-
-def test_a_frame_of_absurd_length_is_refused() -> None:
-    with pytest.raises(LinkError, match="the most"):
-        Frames().newest((FRAME_LIMIT + 1).to_bytes(4, "big"))
 
 
 async def test_the_newest_picture_is_the_latest(ends: Ends) -> None:

@@ -31,9 +31,14 @@ def run_host(make: Callable[[], Host], ui: str, as_json: bool) -> int:
 
 async def _run(make: Callable[[], Host], ui: str, as_json: bool) -> int:
     host = make()
+    host.open()
     interrupts = _Interrupts(host, quiet=ui == "dashboard")
     interrupts.install()
-    screen = _open_screen(host) if ui == "dashboard" else None
+    screen = Screen(host) if ui == "dashboard" else None
+    if screen is not None:
+        screen.start()
+        host.beside(host.load_live_counts())
+        host.beside(_go_on_without(screen, host))
     narrator = asyncio.create_task(_narrate(host)) if ui == "plain" else None
     try:
         figures = await host.run()
@@ -90,11 +95,11 @@ class _Interrupts:
         self._host.send(Stop())
 
 
-def _open_screen(host: Host) -> Screen:
-    screen = Screen(host)
-    screen.start()
-    host.beside(host.load_live_counts())
-    return screen
+async def _go_on_without(screen: Screen, host: Host) -> None:
+    """A screen that goes before its run has ended leaves nobody to watch it: let running streams end."""
+    await screen.closed.wait()
+    sys.stderr.write("weir: the screen is gone: draining; Ctrl-C stops now\n")
+    host.send(Drain())
 
 
 async def _narrate(host: Host) -> None:

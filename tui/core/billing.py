@@ -10,8 +10,8 @@ NOTHING = Money(Decimal(0), CostSource.BILLED)
 
 
 def attempt_cost(attempt: AttemptEntry, price: Price | None) -> Money:
-    """The money of one attempt; nothing for one that was refused before the server worked."""
-    if attempt.usage is None:
+    """The money of one attempt; nothing for one that runs, or was refused before the server worked."""
+    if attempt.usage is None or attempt.ended_at is None:
         return NOTHING
     if price is None:
         return Money(None, CostSource.UNPRICED)

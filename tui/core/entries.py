@@ -119,7 +119,7 @@ class CallEntry:
         "due_at",
         "ended_at",
         "error",
-        "finish_reason",
+        "finish_reasons",
         "id",
         "live",
         "live_pieces",
@@ -141,7 +141,8 @@ class CallEntry:
         self.attempts: list[AttemptEntry] = []
         self.backoff_until: int | None = None
         self.error: str | None = None
-        self.finish_reason: str | None = None
+        self.finish_reasons: dict[int, str] = {}
+        """Why the model stopped, by choice."""
         self.ended_at: int | None = None
         self.live: LiveTokens | None = None
         """Counts the running attempt's tokens, while somebody looks."""
@@ -151,12 +152,21 @@ class CallEntry:
         """(instant, tokens) of the last two seconds' looks, for the live rate."""
 
     @property
+    def finish_reason(self) -> str | None:
+        """Why the model stopped its first answer."""
+        return self.finish_reasons.get(0)
+
+    @property
     def delivering(self) -> AttemptEntry | None:
-        """The attempt that brought the text: the last one with a first token."""
+        """The attempt that brought the answer: the last one with a first token, else one that ended well without text.
+
+        A filtered answer has no text, and neither has a tool call without arguments.
+        """
         for attempt in reversed(self.attempts):
             if attempt.first_token_at is not None:
                 return attempt
-        return None
+        last = self.attempts[-1] if self.attempts else None
+        return last if last is not None and last.ended_at is not None and last.error is None else None
 
     @property
     def ttft_ns(self) -> int | None:

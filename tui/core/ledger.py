@@ -97,6 +97,8 @@ class Ledger:
 
         self.usage = Usage()
         """Sum over every attempt whose tokens are known, warm-up included: it was paid for."""
+        self.tokens_estimated = False
+        """Some of `usage` was counted by us."""
         self.measured_usage = Usage()
         self.usage_sources: set[str] = set()
         self.running_chars = 0
@@ -143,6 +145,7 @@ class Ledger:
         call = self.calls[fact.call]
         call.attempts.append(AttemptEntry(len(call.attempts) + 1, fact.at))
         call.backoff_until = None
+        call.finish_reasons.clear()
         call.live = None
         call.samples.clear()
         self._move(call, State.CONNECTING)
@@ -217,8 +220,7 @@ class Ledger:
         self.calls[fact.call].attempts[-1].usage = fact.usage
 
     def _stopped(self, fact: Stopped) -> None:
-        if fact.choice == 0:
-            self.calls[fact.call].finish_reason = clean_line(fact.reason)
+        self.calls[fact.call].finish_reasons[fact.choice] = clean_line(fact.reason)
 
     def _attempt_ended(self, fact: AttemptEnded) -> None:
         call = self.calls[fact.call]
@@ -239,6 +241,7 @@ class Ledger:
         attempt = call.attempts[fact.attempt - 1]
         attempt.usage = fact.usage
         attempt.usage_estimated = True
+        self.tokens_estimated = True
         self._spend(call, attempt, "estimated", fact.at)
 
     def _spend(self, call: CallEntry, attempt: AttemptEntry, source: str, at: int) -> None:

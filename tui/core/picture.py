@@ -3,7 +3,7 @@
 from statistics import median_low
 
 from tui.core.billing import call_cost
-from tui.core.calls import TERMINAL, State
+from tui.core.calls import State
 from tui.core.clock import NS_PER_S
 from tui.core.commands import Watch
 from tui.core.entries import AttemptEntry, CallEntry
@@ -47,7 +47,7 @@ class RunCard:
         self.deadline_at: int | None = None
 
 
-def picture(ledger: Ledger, card: RunCard, watch: Watch, now: int, frames_dropped: int = 0) -> Snapshot:
+def picture(ledger: Ledger, card: RunCard, watch: Watch, now: int) -> Snapshot:
     """The run as `watch` wants to see it at `now`."""
     if watch.everything:
         places, calls = len(ledger.calls), list(ledger.calls)[watch.first : watch.first + watch.count]
@@ -66,7 +66,7 @@ def picture(ledger: Ledger, card: RunCard, watch: Watch, now: int, frames_droppe
         attempts_by_second=ledger.sent_lately.by_second(now),
         tokens_60s=ledger.tokens_used.within(now),
         tokens=ledger.usage.completion + round(ledger.running_chars * rate),
-        tokens_estimated=ledger.running_chars > 0 or "estimated" in ledger.usage_sources,
+        tokens_estimated=ledger.running_chars > 0 or ledger.tokens_estimated,
         tokens_per_s=ledger.chars_lately.per_second(now) * rate,
         tokens_by_second=[round(chars * rate) for chars in ledger.chars_lately.by_second(now)],
         ttft=spread(ledger.ttft),
@@ -74,7 +74,6 @@ def picture(ledger: Ledger, card: RunCard, watch: Watch, now: int, frames_droppe
         lag=spread(ledger.lag),
         late=ledger.late,
         shared=ledger.shared,
-        frames_dropped=frames_dropped,
         cost=_cost(ledger.spent),
         lane_closed_until=ledger.lane_closed_until,
         lane_closed_why=ledger.lane_closed_why,
@@ -160,7 +159,7 @@ def _tokens(ledger: Ledger, call: CallEntry, attempt: AttemptEntry | None) -> tu
         return 0, True
     if attempt.usage is not None:
         return attempt.usage.completion, attempt.usage_estimated
-    if call.state in TERMINAL or ledger.count_tokens is None:
+    if attempt.ended_at is not None or ledger.count_tokens is None:
         return round(attempt.chars * ledger.tokens_per_char), True
     if call.live is None:
         call.live = LiveTokens(ledger.count_tokens)
@@ -185,7 +184,8 @@ def _rate(call: CallEntry, attempt: AttemptEntry | None, tokens: int, now: int) 
     if now - since < NS_PER_S // 4:
         # Too young a window; the stream's own age says more.
         since, before = attempt.first_token_at, 1
-    return (tokens - before) * NS_PER_S / (now - since) if now > since else None
+    # An estimate may fall below what it was, or below the one token that began the stream.
+    return max(0, tokens - before) * NS_PER_S / (now - since) if now > since else None
 
 
 def _quiet(call: CallEntry, attempt: AttemptEntry | None, now: int) -> int | None:

@@ -56,9 +56,10 @@ def record_of(
         choices=tuple(
             ChoiceRecord(
                 index=choice,
-                text=attempt.text(choice=choice),
+                text=attempt.text(choice=choice) or attempt.text(TextKind.REFUSAL, choice),
                 reasoning=attempt.text(TextKind.REASONING, choice),
                 tool_calls=_tools(attempt, choice),
+                finish_reason=entry.finish_reasons.get(choice),
             )
             for choice in choices
             if attempt and choice

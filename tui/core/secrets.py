@@ -27,10 +27,23 @@ class Secret:
         raise TypeError("a Secret is never pickled")
 
 
+SHORTEST = 6
+"""A secret of fewer characters ("x", "none") is a placeholder, and replacing it would garble text."""
+
+
 def redact(text: str, secrets: Iterable[Secret]) -> str:
-    """`text` without the secrets: servers echo keys in error bodies."""
-    for secret in secrets:
-        # A secret of a few characters ("x", "none") is a placeholder, and replacing it would garble text.
-        if len(secret.reveal()) >= 6:
-            text = text.replace(secret.reveal(), "***")
+    """`text` without the secrets: servers echo keys in error bodies, and long messages are cut anywhere."""
+    parts = sorted({part for secret in secrets for part in _parts(secret.reveal())}, key=len, reverse=True)
+    for part in parts:
+        text = text.replace(part, "***")
+    for part in parts:
+        begun = next((size for size in range(len(part) - 1, SHORTEST - 1, -1) if text.endswith(part[:size])), 0)
+        if begun:
+            text = f"{text[:-begun]}***"
     return text
+
+
+def _parts(secret: str) -> list[str]:
+    """What must not be seen of a secret: all of it and, of "Bearer sk-…", what comes after the scheme."""
+    credentials = secret.partition(" ")[2].strip()
+    return [part for part in (secret, credentials) if len(part) >= SHORTEST]

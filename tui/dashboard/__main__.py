@@ -11,8 +11,9 @@ import signal
 import socket
 import sys
 
+from tui.core.frames import FrameError
 from tui.dashboard.app import WeirApp
-from tui.dashboard.link import LinkError, LinkSession
+from tui.dashboard.link import LinkSession
 
 _WARM_AFTER_S = 2.0
 
@@ -22,9 +23,9 @@ async def run(sock: socket.socket) -> int:
     loop = asyncio.get_running_loop()
     session = LinkSession(sock)
     app = WeirApp(session)
-    failure: LinkError | None = None
+    failure: FrameError | None = None
 
-    def lost(error: LinkError | None) -> None:
+    def lost(error: FrameError | None) -> None:
         nonlocal failure
         failure = error
         app.exit()

@@ -105,7 +105,8 @@ class WeirApp(App[None]):
             if isinstance(screen, WallScreen | CallScreen) and screen.is_mounted:
                 screen.draw(snapshot, now, self._note, figures_due, charts_due)
         self._watch()
-        if self._leaving and snapshot.run.phase == "finished":
+        if snapshot.run.phase == "finished" and (self._leaving or isinstance(self.screen, QuitDialog)):
+            # Who was asked what to do with the running calls wanted to go, and there are none any more.
             self._close()
 
     def say(self, text: str, ink: Ink = "amber", stays: bool = False) -> None:
@@ -233,8 +234,8 @@ class WeirApp(App[None]):
             self.push_screen(QuitDialog(running), self._answered)
 
     def _nothing_runs(self) -> bool:
-        snapshot = self._snapshot
-        return snapshot is None or snapshot.run.phase == "finished" or not snapshot.counts.running
+        # Not "no call runs": a paused run has none, and more to come.
+        return self._snapshot is None or self._snapshot.run.phase == "finished"
 
     def _answered(self, answer: Answer | None) -> None:
         self.wall_screen.wall.mark_columns(True)

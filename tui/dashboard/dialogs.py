@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.strip import Strip
 
-from tui.dashboard import figures
+from tui.core import figures
 from tui.dashboard.paint import Row
 from tui.dashboard.rows import Rows
 from tui.dashboard.theme import Theme

@@ -7,8 +7,8 @@ whole, by rank; no word is cut.
 from msgspec.structs import replace
 from textual.strip import Strip
 
+from tui.core import figures
 from tui.core.snapshot import Snapshot
-from tui.dashboard import figures
 from tui.dashboard.charts import bar
 from tui.dashboard.paint import Piece, Row, width_of
 from tui.dashboard.plain import cells, crop, plain_line

@@ -1,7 +1,6 @@
 """The screen's end of the socket to the engine: snapshots in, commands out. Never waits, starts nothing.
 
-Each frame is four bytes of length (big-endian) and that many bytes of msgpack. Frames that piled up are
-skipped: only the newest whole one is decoded.
+Snapshots that piled up are skipped: only the newest whole one is decoded.
 """
 
 import asyncio
@@ -11,49 +10,12 @@ from collections.abc import Callable
 import msgspec
 
 from tui.core.commands import AnyCommand
-from tui.core.errors import WeirError
+from tui.core.frames import FrameError, Frames, frame
 from tui.core.snapshot import Snapshot
-
-FRAME_LIMIT = 16 << 20
-"""Bytes; a longer frame is no frame of ours."""
 
 _READ = 1 << 18
 _UNSENT_LIMIT = 1 << 18
 """Bytes of commands that the engine has not read (some thousands of them): then it is as good as gone."""
-
-
-class LinkError(WeirError):
-    """What came over the link is no frame of ours."""
-
-
-class Frames:
-    """Cuts a stream of bytes into frames."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def newest(self, data: bytes) -> bytes | None:
-        """Take in `data`; the body of the last frame it completes, or None. LinkError on an absurd length."""
-        buffer = self._buffer
-        buffer += data
-        start, body = 0, None
-        while len(buffer) - start >= 4:
-            size = int.from_bytes(buffer[start : start + 4], "big")
-            if size > FRAME_LIMIT:
-                raise LinkError(f"a frame of {size:,} bytes, where {FRAME_LIMIT:,} is the most")
-            if len(buffer) - start - 4 < size:
-                break
-            body = (start + 4, start + 4 + size)
-            start += 4 + size
-        newest = bytes(buffer[body[0] : body[1]]) if body is not None else None
-        del buffer[:start]
-        return newest
-
-
-def frame(command: AnyCommand) -> bytes:
-    """A command as it travels."""
-    body = msgspec.msgpack.encode(command)
-    return len(body).to_bytes(4, "big") + body
 
 
 class LinkSession:
@@ -67,14 +29,14 @@ class LinkSession:
         self._decoder = msgspec.msgpack.Decoder(Snapshot)
         self._unsent = bytearray()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._lost: Callable[[LinkError | None], None] | None = None
+        self._lost: Callable[[FrameError | None], None] | None = None
 
     @property
     def latest(self) -> Snapshot | None:
         """The newest picture; None before the first one."""
         return self._latest
 
-    def start(self, loop: asyncio.AbstractEventLoop, lost: Callable[[LinkError | None], None]) -> None:
+    def start(self, loop: asyncio.AbstractEventLoop, lost: Callable[[FrameError | None], None]) -> None:
         """Read from now on. `lost` is called once, when the link ends: with an error if it sent nonsense."""
         self._loop = loop
         self._lost = lost
@@ -87,11 +49,11 @@ class LinkSession:
         if self._sock.fileno() < 0:
             return
         idle = not self._unsent
-        self._unsent += frame(command)
+        self._unsent += frame(msgspec.msgpack.encode(command))
         if idle:
             self._writable()
         if len(self._unsent) > _UNSENT_LIMIT:
-            self._end(LinkError("the engine no longer reads what the screen asks"))
+            self._end(FrameError("the engine no longer reads what the screen asks"))
 
     def close(self) -> None:
         """Let go of the socket."""
@@ -113,12 +75,12 @@ class LinkSession:
             self._end(None)
             return
         try:
-            body = self._frames.newest(data)
-            if body is not None:
-                self._latest = self._decoder.decode(body)
+            bodies = self._frames.take(data)
+            if bodies:
+                self._latest = self._decoder.decode(bodies[-1])
         except msgspec.MsgspecError as error:
-            self._end(LinkError(f"a frame that is no snapshot: {error}"))
-        except LinkError as error:
+            self._end(FrameError(f"a frame that is no snapshot: {error}"))
+        except FrameError as error:
             self._end(error)
 
     def _writable(self) -> None:
@@ -137,7 +99,7 @@ class LinkSession:
         else:
             self._loop.remove_writer(self._sock)
 
-    def _end(self, error: LinkError | None) -> None:
+    def _end(self, error: FrameError | None) -> None:
         self.close()
         lost, self._lost = self._lost, None
         if lost is not None:

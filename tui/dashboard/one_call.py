@@ -8,9 +8,9 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.strip import Strip
 
+from tui.core import figures
 from tui.core.calls import State
 from tui.core.snapshot import AttemptView, FullCall, Snapshot
-from tui.dashboard import figures
 from tui.dashboard.footer import Footer, Hint
 from tui.dashboard.paint import Piece, Row, width_of
 from tui.dashboard.pane import CARET, countdown_text, foot_lines

@@ -6,9 +6,9 @@ A row is made again only when what it says has changed, so that an unchanged row
 from rich.style import Style
 from textual.strip import Strip
 
+from tui.core import figures
 from tui.core.calls import TERMINAL, State
 from tui.core.snapshot import Pane
-from tui.dashboard import figures
 from tui.dashboard.paint import Piece, Row, width_of
 from tui.dashboard.plain import cells, crop, plain_line
 from tui.dashboard.theme import MARKS, Ground, Ink, Mark, Theme

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from rich.style import Style
 
+from tui.core import figures
 from tui.core.snapshot import Counts, Snapshot
-from tui.dashboard import figures
 from tui.dashboard.charts import bar, shares, sparkline
 from tui.dashboard.paint import Piece, width_of
 from tui.dashboard.theme import Ground, Ink, Theme

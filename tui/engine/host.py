@@ -61,7 +61,6 @@ class Host:
         self.interrupted = False
         """Somebody stopped it before its end."""
         self.transport_note = ""
-        self.frames_dropped = 0
         self._card = RunCard(setup.job, setup.model, setup.endpoint.shown, setup.planned)
         self._watch = Watch()
         self._tokens = TokenDesk(setup.model)
@@ -73,6 +72,7 @@ class Host:
         self._all_committed.set()
         self._chores: set[asyncio.Task[None]] = set()
         self._over = False
+        self._transport: httpx.AsyncBaseTransport | None = None
 
     # ── the Session ────────────────────────────────────────────────────────────────────────────────────
 
@@ -80,7 +80,7 @@ class Host:
     def latest(self) -> Snapshot:
         """The run now; a finished one stands still."""
         now = self.ledger.ended_at if self.ledger.ended_at is not None else now_ns()
-        return picture(self.ledger, self._card, self._watch, now, self.frames_dropped)
+        return picture(self.ledger, self._card, self._watch, now)
 
     def send(self, command: AnyCommand) -> None:
         """Obey a command. One that comes after the end changes nothing."""
@@ -122,17 +122,24 @@ class Host:
 
     # ── the run ────────────────────────────────────────────────────────────────────────────────────────
 
-    async def run(self) -> dict[str, Any]:
-        """Run to the end; the summary. UsageError when the record cannot be made, RecordError never."""
+    def open(self) -> None:
+        """What may fail for a reason of the user's: raises UsageError."""
         setup = self.setup
-        raise_file_limit()
         choice = make_transport(setup.endpoint.base_url, connect_timeout_s=setup.limits.connect_s)
         self.transport_note = choice.reason
+        self._transport = choice.transport
         self._open_record(choice.reason)
+
+    async def run(self) -> dict[str, Any]:
+        """Run to the end (after `open`, if nobody called it); the summary. A record's error is in `record_error`."""
+        if self._transport is None:
+            self.open()
+        assert self._transport is not None
+        raise_file_limit()
         lag = LagMeter(self._emit)
         # follow_redirects: httpx takes Authorization off a redirect to another host, but not api-key headers.
         client = httpx.AsyncClient(
-            transport=choice.transport, trust_env=False, follow_redirects=False, timeout=None, max_redirects=0
+            transport=self._transport, trust_env=False, follow_redirects=False, timeout=None, max_redirects=0
         )
         try:
             pool = self._assemble(client, lag)

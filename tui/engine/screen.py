@@ -10,13 +10,14 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 
 from tui.core.commands import AnyCommand, Close
+from tui.core.errors import UsageError
 from tui.core.frames import FrameError, Frames, frame
 from tui.core.session import Session
+from tui.core.snapshot import Snapshot
 
 FRAMES_PER_S = 15
 UNSENT_LIMIT = 256 << 10
@@ -27,8 +28,8 @@ GOODBYE_S = 2.0
 # Off with: alternate screen, hidden cursor, mouse, focus, in-band resize and bracketed paste reports, the kitty
 # keyboard protocol, synchronised output, colours. What Textual turns on, and a killed child leaves on.
 _RESTORE = (
-    "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l\x1b[?1004l\x1b[?2048l\x1b[?2004l"
-    "\x1b[<u\x1b[?2026l\x1b[0m\x1b[?1049l\x1b[?25h"
+    b"\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l\x1b[?1004l\x1b[?2048l\x1b[?2004l"
+    b"\x1b[<u\x1b[?2026l\x1b[0m\x1b[?1049l\x1b[?25h"
 )
 
 
@@ -47,13 +48,15 @@ class Screen:
         self._frames = Frames()
         self._unsent = bytearray()
         self._timer: asyncio.TimerHandle | None = None
-        self._terminal = _TerminalState()
+        self._terminal = _Terminal()
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         self._sock = ours
         try:
             self._child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tui.dashboard", "--fd", str(theirs.fileno())], pass_fds=(theirs.fileno(),)
+                [sys.executable, "-P", "-m", "tui.dashboard", "--fd", str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                stderr=self._terminal.fd,  # where Textual draws
             )
         finally:
             theirs.close()
@@ -77,11 +80,16 @@ class Screen:
         if len(self._unsent) > UNSENT_LIMIT:
             self.dropped += 1
         else:
-            self._send(frame(self._encoder.encode(self._session.latest)))
+            self._send(frame(self._encoder.encode(self._picture())))
         # A late picture shifts the next ones: catching up would draw two for one pair of eyes.
         self._due = max(self._due + 1 / FRAMES_PER_S, loop.time())
         if self._sock.fileno() >= 0:
             self._timer = loop.call_at(self._due, self._tick)
+
+    def _picture(self) -> Snapshot | None:
+        latest = self._session.latest
+        # How much of the run its viewer missed is the one thing that only this end knows.
+        return latest and msgspec.structs.replace(latest, frames_dropped=self.dropped)
 
     def _send(self, data: bytes) -> None:
         idle = not self._unsent
@@ -150,24 +158,24 @@ class Screen:
         self._terminal.restore(killed=self._child.returncode != 0)
 
 
-class _TerminalState:
-    """The terminal's settings, kept while another process has it."""
+class _Terminal:
+    """The terminal that the screen draws on, and its settings while the screen has it."""
 
     def __init__(self) -> None:
-        self._attributes: list[Any] | None = None
-        self._fd = sys.__stdin__.fileno() if sys.__stdin__ is not None else -1
-        if os.name == "posix" and self._fd >= 0 and os.isatty(self._fd):
-            import termios  # Unix only
+        # stderr first: stdout may go to a pipe that wants the summary.
+        self.fd = next((fd for fd in (2, 1) if os.isatty(fd)), None)
+        if self.fd is None or not os.isatty(0):
+            raise UsageError("--ui", "there is no terminal to show a dashboard on", "use --ui plain")
+        import termios  # Unix only
 
-            self._attributes = termios.tcgetattr(self._fd)
+        self._settings = termios.tcgetattr(0)
 
     def restore(self, killed: bool) -> None:
         """Settings as they were; after a child that could not clean up, the terminal's modes too."""
-        if killed and sys.__stdout__ is not None and sys.__stdout__.isatty():
-            sys.__stdout__.write(_RESTORE)
-            sys.__stdout__.flush()
-        if self._attributes is not None:
-            import termios  # Unix only
+        import termios
 
-            with suppress(termios.error):  # the terminal itself may be gone (its window was closed)
-                termios.tcsetattr(self._fd, termios.TCSAFLUSH, self._attributes)
+        assert self.fd is not None
+        with suppress(OSError, termios.error):  # the terminal itself may be gone: its window was closed
+            if killed:
+                os.write(self.fd, _RESTORE)
+            termios.tcsetattr(0, termios.TCSAFLUSH, self._settings)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from tui.core import figures
 from tui.core.snapshot import UNPRICED, Cost
-from tui.dashboard import figures
 
 MS = 1_000_000
 S = 1_000 * MS
