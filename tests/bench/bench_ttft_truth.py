@@ -49,7 +49,7 @@ def measure(streams: int, tokens_per_s: float, tokens: int, requests: int, bytes
         f"{streams} streams of {tokens_per_s:g} tok/s, {summary['calls']['done']}/{requests} done (exit {code}): "
         f"|TTFT error| p50 {p50 / 1e6:.3f} ms, p99 {p99 / 1e6:.3f} ms, max {errors.maximum / 1e6:.3f} ms; "
         f"loop lag p99 {lag['p99'] * 1e3:.1f} ms; marked {marks['late']} late, {marks['shared']} shared; "
-        f"memory {' + '.join(f'{mb:.0f}' for mb in wall.peak_mb.values())} = {sum(wall.peak_mb.values()):.0f} MB"
+        f"all processes together at most {wall.peak_mb:.0f} MB"
     )
 
 

@@ -17,8 +17,8 @@ class OnAPty:
 
     def __init__(self, command: list[str], columns: int, rows: int, bytes_per_s: int | None = None) -> None:
         self.output = bytearray()
-        self.peak_mb: dict[int, float] = {}
-        """High-water mark of resident memory by process, ours and its children."""
+        self.peak_mb = 0.0
+        """Most memory that the child and all its children held together (PSS: shared pages are counted once)."""
         self._bytes_per_s = bytes_per_s
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
@@ -43,15 +43,15 @@ class OnAPty:
             select.select([], [], [], 0.1)
 
     def note_memory(self) -> None:
-        """Read every process's high-water mark."""
+        """Add up what every process holds at this moment."""
+        held_kb = 0
         for pid in (self.pid, *children(self.pid)):
             try:
-                status = Path(f"/proc/{pid}/status").read_text()
+                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
             except OSError:  # it has just gone
                 continue
-            for line in status.splitlines():
-                if line.startswith("VmHWM:"):
-                    self.peak_mb[pid] = max(self.peak_mb.get(pid, 0), int(line.split()[1]) / 1024)
+            held_kb += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        self.peak_mb = max(self.peak_mb, held_kb / 1024)
 
     def close(self) -> int:
         """Wait for the child; its exit code."""

@@ -37,7 +37,7 @@ async def _run(make: Callable[[], Host], ui: str, as_json: bool) -> int:
     screen = Screen(host) if ui == "dashboard" else None
     if screen is not None:
         screen.start()
-        host.beside(host.load_live_counts())
+        host.beside(host.count_live())
         host.beside(_go_on_without(screen, host))
     narrator = asyncio.create_task(_narrate(host)) if ui == "plain" else None
     try:
@@ -103,7 +103,6 @@ async def _go_on_without(screen: Screen, host: Host) -> None:
 
 
 async def _narrate(host: Host) -> None:
-    host.beside(host.load_live_counts())
     while True:
         await asyncio.sleep(PLAIN_INTERVAL_S)
         sys.stderr.write(progress_line(host.latest) + "\n")

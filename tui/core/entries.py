@@ -1,7 +1,6 @@
 """What the ledger keeps of one call and of each of its attempts. Instants are monotonic nanoseconds."""
 
 from tui.core.calls import State, TextKind, Usage
-from tui.core.live_tokens import LiveTokens
 from tui.core.untrusted import clean
 
 
@@ -11,6 +10,8 @@ class AttemptEntry:
     __slots__ = (
         "chars",
         "chunks",
+        "counted_chars",
+        "counted_tokens",
         "ended_at",
         "error",
         "first_answer_at",
@@ -51,6 +52,9 @@ class AttemptEntry:
         self.possibly_billed = False
         self.chunks = 0
         self.chars = 0
+        self.counted_tokens = 0
+        """While it runs and somebody looks: tokens of its first `counted_chars` characters."""
+        self.counted_chars = 0
         self.largest_gap_ns = 0
         self.shared = False
         """The first token's read held further text."""
@@ -121,8 +125,6 @@ class CallEntry:
         "error",
         "finish_reasons",
         "id",
-        "live",
-        "live_pieces",
         "model",
         "prompt",
         "samples",
@@ -144,10 +146,6 @@ class CallEntry:
         self.finish_reasons: dict[int, str] = {}
         """Why the model stopped, by choice."""
         self.ended_at: int | None = None
-        self.live: LiveTokens | None = None
-        """Counts the running attempt's tokens, while somebody looks."""
-        self.live_pieces = 0
-        """How many of its pieces `live` has been fed."""
         self.samples: list[tuple[int, int]] = []
         """(instant, tokens) of the last two seconds' looks, for the live rate."""
 

@@ -115,6 +115,14 @@ class Counted(CallFact, frozen=True, gc=False):
     usage: Usage
 
 
+class LiveCounted(CallFact, frozen=True, gc=False):
+    """Tokens that a running attempt's text had when it was this long."""
+
+    attempt: int
+    tokens: int
+    chars: int
+
+
 class RunFact(msgspec.Struct, frozen=True, gc=False):
     """Something happened to the run as a whole."""
 
@@ -156,6 +164,6 @@ class Noticed(RunFact, frozen=True, gc=False):
 
 Fact = (
     Queued | Waited | Admitted | Sent | Written | HeadersCame | TextCame | ToolNamed | UsageCame
-    | Stopped | AttemptEnded | BackedOff | Finished | Counted
+    | Stopped | AttemptEnded | BackedOff | Finished | Counted | LiveCounted
     | PhaseChanged | LimitsChanged | LaneClosed | LoopLagged | Noticed
 )  # fmt: skip

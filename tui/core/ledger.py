@@ -23,6 +23,7 @@ from tui.core.facts import (
     HeadersCame,
     LaneClosed,
     LimitsChanged,
+    LiveCounted,
     LoopLagged,
     Noticed,
     PhaseChanged,
@@ -105,8 +106,6 @@ class Ledger:
         self._known_chars = 0
         self._known_tokens = 0
 
-        self.count_tokens: Callable[[str], int] | None = None
-        """tiktoken's count, once it is loaded; until then characters are the estimate."""
         self.prices: dict[str, Price | None] = {}
         self.spent = Money(Decimal(0), CostSource.BILLED)
 
@@ -146,7 +145,6 @@ class Ledger:
         call.attempts.append(AttemptEntry(len(call.attempts) + 1, fact.at))
         call.backoff_until = None
         call.finish_reasons.clear()
-        call.live = None
         call.samples.clear()
         self._move(call, State.CONNECTING)
         retry = len(call.attempts) > 1
@@ -244,6 +242,10 @@ class Ledger:
         self.tokens_estimated = True
         self._spend(call, attempt, "estimated", fact.at)
 
+    def _live_counted(self, fact: LiveCounted) -> None:
+        attempt = self.calls[fact.call].attempts[fact.attempt - 1]
+        attempt.counted_tokens, attempt.counted_chars = fact.tokens, fact.chars
+
     def _spend(self, call: CallEntry, attempt: AttemptEntry, source: str, at: int) -> None:
         usage = attempt.usage
         assert usage is not None
@@ -265,7 +267,6 @@ class Ledger:
         call.ended_at = fact.at
         call.backoff_until = None
         call.error = clean_line(fact.error) if fact.error is not None else None
-        call.live = None
         call.samples.clear()
         self._move(call, fact.state)
         self.places.ended(call.id, fact.state in (State.DONE, State.CANCELLED))
@@ -358,6 +359,7 @@ _FOLDS: dict[type[CallFact | RunFact], Callable[[Ledger, Any], None]] = {
     Stopped: Ledger._stopped,
     AttemptEnded: Ledger._attempt_ended,
     Counted: Ledger._counted,
+    LiveCounted: Ledger._live_counted,
     BackedOff: Ledger._backed_off,
     Finished: Ledger._finished,
     PhaseChanged: Ledger._phase,

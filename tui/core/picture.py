@@ -1,5 +1,6 @@
 """From the ledger to a Snapshot: what one pair of eyes can see of a run at one instant."""
 
+from itertools import islice
 from statistics import median_low
 
 from tui.core.billing import call_cost
@@ -9,7 +10,6 @@ from tui.core.commands import Watch
 from tui.core.entries import AttemptEntry, CallEntry
 from tui.core.histogram import Histogram
 from tui.core.ledger import Ledger, stream_tokens_per_s
-from tui.core.live_tokens import LiveTokens
 from tui.core.money import Money
 from tui.core.snapshot import (
     AttemptView,
@@ -49,10 +49,7 @@ class RunCard:
 
 def picture(ledger: Ledger, card: RunCard, watch: Watch, now: int) -> Snapshot:
     """The run as `watch` wants to see it at `now`."""
-    if watch.everything:
-        places, calls = len(ledger.calls), list(ledger.calls)[watch.first : watch.first + watch.count]
-    else:
-        places, calls = len(ledger.places), ledger.places.window(watch.first, watch.count)
+    calls = shown_calls(ledger, watch)
     rate = ledger.tokens_per_char
     focus = ledger.calls.get(watch.focus) if watch.focus is not None else None
     return Snapshot(
@@ -77,11 +74,19 @@ def picture(ledger: Ledger, card: RunCard, watch: Watch, now: int) -> Snapshot:
         cost=_cost(ledger.spent),
         lane_closed_until=ledger.lane_closed_until,
         lane_closed_why=ledger.lane_closed_why,
-        places=places,
+        places=len(ledger.calls if watch.everything else ledger.places),
+        everything=watch.everything,
         first=watch.first,
         panes=[pane(ledger, ledger.calls[call], now, watch.tail_chars) for call in calls],
         focus=_full(ledger, focus, now) if focus is not None else None,
     )
+
+
+def shown_calls(ledger: Ledger, watch: Watch) -> list[int]:
+    """The calls in the window that is watched."""
+    if watch.everything:
+        return list(islice(ledger.calls, watch.first, watch.first + watch.count))
+    return ledger.places.window(watch.first, watch.count)
 
 
 def spread(histogram: Histogram) -> Spread | None:
@@ -159,15 +164,8 @@ def _tokens(ledger: Ledger, call: CallEntry, attempt: AttemptEntry | None) -> tu
         return 0, True
     if attempt.usage is not None:
         return attempt.usage.completion, attempt.usage_estimated
-    if attempt.ended_at is not None or ledger.count_tokens is None:
-        return round(attempt.chars * ledger.tokens_per_char), True
-    if call.live is None:
-        call.live = LiveTokens(ledger.count_tokens)
-        call.live_pieces = 0
-    for piece in attempt.shown[call.live_pieces :]:
-        call.live.feed(piece)
-    call.live_pieces = len(attempt.shown)
-    return call.live.tokens(), True
+    uncounted = attempt.shown_chars - attempt.counted_chars
+    return attempt.counted_tokens + round(uncounted * ledger.tokens_per_char), True
 
 
 def _rate(call: CallEntry, attempt: AttemptEntry | None, tokens: int, now: int) -> float | None:

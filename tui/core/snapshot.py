@@ -188,5 +188,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     """How many places the wall has in all; `panes` is the window that `Watch` asked for."""
     first: int = 0
     """The place of `panes[0]`."""
+    everything: bool = False
+    """`panes` are calls in the order of their numbers, not places; as `Watch` asked."""
     panes: list[Pane] = []
     focus: FullCall | None = None

@@ -6,7 +6,7 @@ one) before any of their bytes is decoded.
 
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import time
 
 import httpx
@@ -34,6 +34,7 @@ from tui.wire.sse import EventTooLarge, SSEDecoder
 EVENT_LIMIT = 1 << 20
 RESPONSE_LIMIT = 64 << 20
 ERROR_BODY_LIMIT = 64 << 10
+_CUT = ("closed", "disconnected", "ConnectionTerminated", "StreamReset")
 
 Emit = Callable[[Fact], None]
 
@@ -52,10 +53,13 @@ class Outcome:
 class Line:
     """What every attempt to one provider shares."""
 
-    client: httpx.AsyncClient
+    transport: httpx.AsyncBaseTransport
+    """Straight to it, without `httpx.AsyncClient`: redirects, cookies and netrc are what must not happen here (a load
+    balancer's cookie would bind every call to one backend), and looking for them is a third of a request's cost."""
     endpoint: Endpoint
-    url: str
-    headers: dict[str, str]
+    url: httpx.URL
+    headers: dict[str, str] = field(repr=False)
+    """With the secrets in them."""
     limits: TimeLimits
     lag_ns: Callable[[], int]
     """How late the loop lately ran: the error of a stamp that is not the kernel's."""
@@ -75,6 +79,7 @@ class Attempt:
         self._rate: RateHint | None = None
         self._usage: Usage | None = None
         self._status: int | None = None
+        self._headers: dict[str, str] = {}
         self._written = False
         self.text_came = False
         self._over = False
@@ -107,10 +112,10 @@ class Attempt:
             self._take_headers(response)
             if response.status_code != 200:
                 return await self._refusal(response)
-            encoding = response.headers.get("content-encoding", "identity")
+            encoding = self._headers.get("content-encoding", "identity")
             if encoding.lower() != "identity":
                 return self._failed(FailureKind.PROTOCOL, f"the reply is encoded ({encoding}), which was not asked for")
-            if "json" in response.headers.get("content-type", ""):
+            if "json" in self._headers.get("content-type", "").lower():
                 return await self._read_whole(response)
             return await self._read_stream(response, hold)
         except EventTooLarge as error:
@@ -128,7 +133,7 @@ class Attempt:
 
     async def _send(self) -> httpx.Response:
         line = self._line
-        request = line.client.build_request(
+        request = httpx.Request(
             "POST",
             line.url,
             content=self._body,
@@ -139,7 +144,7 @@ class Attempt:
                 "weir.on_written": self._on_written,
             },
         )
-        return await line.client.send(request, stream=True)
+        return await line.transport.handle_async_request(request)
 
     def _on_written(self, at: int) -> None:
         self._written = True
@@ -149,8 +154,12 @@ class Attempt:
         instants: Instants = response.extensions["weir.instants"]
         self._written = True
         self._status = response.status_code
-        self._rate = rate_hint(response.headers)
-        request_id = self._shown(response.headers.get("x-request-id", "")) or None
+        # A plain dict: httpx's own look-ups decode every header anew, at 8 µs each.
+        self._headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw
+        }
+        self._rate = rate_hint(self._headers)
+        request_id = self._shown(self._headers.get("x-request-id", "")) or None
         self._emit(HeadersCame(self._call, instants.headers_at or now_ns(), response.status_code, request_id))
 
     async def _refusal(self, response: httpx.Response) -> Failure:
@@ -169,9 +178,9 @@ class Attempt:
             FailureKind.STATUS,
             self._shown(f"HTTP {status}: {error.message}"),
             status,
-            error.code,
-            wait_hint(response.headers, time()),
-            should_retry(response.headers),
+            self._shown(error.code or "") or None,
+            wait_hint(self._headers, time()),
+            should_retry(self._headers),
             written=True,
         )
 
@@ -228,9 +237,9 @@ class Attempt:
                 self._usage = piece.usage
                 emit(UsageCame(call, at, piece.usage))
             elif type(piece) is Stop:
-                emit(Stopped(call, at, piece.reason, piece.choice))
+                emit(Stopped(call, at, self._shown(piece.reason), piece.choice))
             elif type(piece) is ToolStart:
-                emit(ToolNamed(call, at, piece.choice, piece.index, piece.id, piece.name))
+                emit(ToolNamed(call, at, piece.choice, piece.index, self._shown(piece.id), self._shown(piece.name)))
             elif type(piece) is StreamEnd:
                 self._over = True
             elif type(piece) is WireError:
@@ -246,7 +255,7 @@ class Attempt:
                 FailureKind.STATUS,
                 self._shown(error.message),
                 error.status,
-                error.code,
+                self._shown(error.code or "") or None,
                 after_first_token=self.text_came,
                 written=True,
             )
@@ -274,6 +283,7 @@ def _kind_of(error: Exception) -> FailureKind:
     if isinstance(error, httpx.ConnectError):
         certificate = isinstance(error.__cause__, ssl.SSLCertVerificationError)
         return FailureKind.CERTIFICATE if certificate else FailureKind.CONNECT
-    if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
-        return FailureKind.RESET
-    return FailureKind.PROTOCOL
+    # A connection that ended too early, which another try may mend, and bytes that are no HTTP or pass a bound,
+    # which it does not, are one class to httpx; only the words tell them apart (ours, httpcore's and h2's).
+    cut = isinstance(error, httpx.RemoteProtocolError) and any(word in str(error) for word in _CUT)
+    return FailureKind.RESET if cut or isinstance(error, httpx.NetworkError) else FailureKind.PROTOCOL

@@ -86,6 +86,8 @@ class _Run:
             decision = decide(failure, number, self._left_s(), lane.rng.random(), lane.policy)
             if isinstance(decision, GiveUp):
                 return self._give_up(failure, decision)
+            if lane.draining:
+                return self._give_up(failure, GiveUp("the run is ending, so it is not tried again"))
             cost = lane.budget.take(failure)
             if cost is None:
                 return self._give_up(failure, GiveUp("the retry budget is spent"))

@@ -3,9 +3,10 @@
 import asyncio
 import gc
 import random
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -25,10 +26,11 @@ from tui.core.commands import (
     Stop,
     Watch,
 )
-from tui.core.errors import RecordError
+from tui.core.entries import CallEntry
+from tui.core.errors import RecordError, UsageError
 from tui.core.facts import Fact, Finished, LaneClosed, LimitsChanged, Noticed, PhaseChanged
 from tui.core.ledger import Ledger
-from tui.core.picture import RunCard, picture
+from tui.core.picture import RunCard, picture, shown_calls
 from tui.core.record_of import record_of
 from tui.core.snapshot import Snapshot
 from tui.core.summary import summary
@@ -37,6 +39,7 @@ from tui.engine.call import Ending
 from tui.engine.lag import LagMeter
 from tui.engine.lane import Lane
 from tui.engine.limiter import Limiter
+from tui.engine.live_counts import count_live
 from tui.engine.pool import Pool
 from tui.engine.setup import RunSetup
 from tui.engine.tokens import TokenDesk
@@ -48,6 +51,8 @@ from tui.files.run_folder import create_run_folder
 from tui.wire.chat import chat_url
 
 _ON_THE_WIRE = (State.CONNECTING, State.STREAMING)
+PRICE_GRACE_S = 3.0
+"""How long the end of a run waits for the price of its model."""
 
 
 class Host:
@@ -71,6 +76,7 @@ class Host:
         self._all_committed = asyncio.Event()
         self._all_committed.set()
         self._chores: set[asyncio.Task[None]] = set()
+        self._pricing: asyncio.Task[None] | None = None
         self._over = False
         self._transport: httpx.AsyncBaseTransport | None = None
 
@@ -136,37 +142,41 @@ class Host:
             self.open()
         assert self._transport is not None
         raise_file_limit()
+        # What was loaded to get here stays to the end: the collector need not walk it in the middle of a stream, and
+        # a run's own objects are worth a look now and then only (a full look at them was seen to take 50 ms).
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
         lag = LagMeter(self._emit)
-        # follow_redirects: httpx takes Authorization off a redirect to another host, but not api-key headers.
-        client = httpx.AsyncClient(
-            transport=self._transport, trust_env=False, follow_redirects=False, timeout=None, max_redirects=0
-        )
         try:
-            pool = self._assemble(client, lag)
+            pool = self._assemble(self._transport, lag)
             self._emit(PhaseChanged(now_ns(), "running"))
             self._state_limits()
             lag.start()
             self._start_chores()
             await pool.run()
-            await self._all_committed.wait()
+            if self._pricing is not None:
+                # A short run can end before its price is found.
+                await asyncio.wait({self._pricing}, timeout=PRICE_GRACE_S)
         finally:
+            await self._all_committed.wait()
             lag.stop()
             for chore in self._chores:
                 chore.cancel()
             await asyncio.gather(*self._chores, return_exceptions=True)
-            await client.aclose()
+            await self._transport.aclose()
+            await self._tokens.close()
             self._over = True
             self._emit(PhaseChanged(now_ns(), "finished"))
             figures = summary(self.ledger, self._card, now_ns())
             await asyncio.to_thread(self._close_record, figures)
         return figures
 
-    def _assemble(self, client: httpx.AsyncClient, lag: LagMeter) -> Pool:
+    def _assemble(self, transport: httpx.AsyncBaseTransport, lag: LagMeter) -> Pool:
         setup = self.setup
         line = Line(
-            client,
+            transport,
             setup.endpoint,
-            chat_url(setup.endpoint.base_url),
+            httpx.URL(chat_url(setup.endpoint.base_url)),
             setup.endpoint.request_headers(),
             setup.limits,
             lag.latest_ns,
@@ -204,17 +214,17 @@ class Host:
         if setup.price is not None:
             self.ledger.set_price(self._card.model, setup.price)
         else:
-            self.beside(self._find_price())
+            self._pricing = self.beside(self._find_price())
         if setup.duration_s is not None:
             self._card.deadline_at = now_ns() + nanoseconds(setup.duration_s)
             self.beside(self._end_in_time(setup.duration_s))
-        self.beside(self._settle_in())
 
-    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+    def beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do something beside the calls; it is cancelled when they have ended."""
         task = asyncio.create_task(work)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
+        return task
 
     async def _find_price(self) -> None:
         price = await PriceBook().find(self.setup.model, self.setup.endpoint.base_url)
@@ -224,15 +234,14 @@ class Host:
         await asyncio.sleep(duration_s)
         self._drain(f"the {duration_s:g} s are over: running streams end by themselves")
 
-    async def _settle_in(self) -> None:
-        """Once the run is warm, keep the garbage collector from walking everything that was loaded for it."""
-        await asyncio.sleep(1.0)
-        gc.collect()
-        gc.freeze()
+    async def count_live(self) -> None:
+        """Count the tokens of the calls that are watched while they stream; runs until it is cancelled."""
+        await count_live(self._tokens, self._watched, self._emit)
 
-    async def load_live_counts(self) -> None:
-        """Count the tokens of running streams with tiktoken from now on; for a screen that shows them."""
-        self.ledger.count_tokens = (await self._tokens.counter()).count
+    def _watched(self) -> list[CallEntry]:
+        calls = shown_calls(self.ledger, self._watch)
+        focus = self._watch.focus
+        return [self.ledger.calls[call] for call in {*calls, *([focus] if focus in self.ledger.calls else [])}]
 
     # ── the record ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -307,20 +316,23 @@ class Host:
         if journal is None or folder is None:
             return
         price = self.ledger.prices.get(self._card.model)
-        try:
-            if journal.error is None:
-                journal.set_run(
-                    {
-                        "ended": datetime.now(UTC).isoformat(),
-                        "interrupted": self.interrupted,
-                        "price": price.to_dict() if price is not None else None,
-                        "summary": figures,
-                    }
-                )
-            journal.close()
-            write_calls_jsonl(journal.path, folder / "calls.jsonl", price)
-            write_summary_json(folder / "summary.json", figures)
-        except RecordError as error:
-            self.record_error = self.record_error or error
+        fields = {
+            "ended": datetime.now(UTC).isoformat(),
+            "interrupted": self.interrupted,
+            "price": price.to_dict() if price is not None else None,
+            "summary": figures,
+        }
+        # Each by itself: on a full disk the summary may still fit where the calls do not.
+        steps: tuple[Callable[[], None], ...] = (
+            partial(journal.set_run, fields),
+            journal.close,
+            partial(write_calls_jsonl, journal.path, folder / "calls.jsonl", price),
+            partial(write_summary_json, folder / "summary.json", figures),
+        )
+        for step in steps:
+            try:
+                step()
+            except (RecordError, UsageError) as error:
+                self.record_error = self.record_error or RecordError(str(error))
         if journal.error is not None:
             self.record_error = self.record_error or journal.error

@@ -29,6 +29,8 @@ class Lane:
         self.budget = RetryBudget()
         self.stopped: str | None = None
         """Why nothing sent to this provider can succeed now."""
+        self.draining = False
+        """The run comes to its end: attempts on the wire are the last ones."""
         self._on_stopped = on_stopped
         self._mean_completion = 512.0
         """What to reserve of the token limit for a call that names no maximum; follows what calls use."""

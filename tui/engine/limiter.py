@@ -83,6 +83,9 @@ class Limiter:
                 await self._sleep(wait_s)
             if self._requests is not None:
                 await self._requests.acquire()
+            # One admission a turn of the loop: a thousand that start in one turn would keep every other socket
+            # waiting for the best part of a second, and with it the stamps of what arrives meanwhile.
+            await asyncio.sleep(0)
             self._admitted.append(self._now())
 
     def settle(self, reserved: int, used: int) -> None:

@@ -1,5 +1,7 @@
 """Which models a server has: one GET before a run, for those who named none."""
 
+import asyncio
+
 import httpx
 import msgspec
 
@@ -29,11 +31,17 @@ async def list_models(endpoint: Endpoint, timeout_s: float = 10.0) -> list[str]:
     body = bytearray()
     async with httpx.AsyncClient(transport=make_transport(endpoint.base_url).transport, trust_env=False) as client:
         try:
-            async with client.stream("GET", url, headers=headers, timeout=timeout_s) as response:
+            # The whole of it: httpx's time-out is for each read, and a server can drip.
+            async with (
+                asyncio.timeout(timeout_s),
+                client.stream("GET", url, headers=headers, timeout=timeout_s) as response,
+            ):
                 async for chunk in response.aiter_raw():
                     body += chunk
                     if len(body) > _LIMIT:
                         raise UsageError("--base-url", f"{url} answers with more than {_LIMIT >> 20} MiB", hint)
+        except TimeoutError as error:
+            raise UsageError("--base-url", f"{url} lists no models within {timeout_s:g} s", hint) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             what = clean_line(endpoint.redact(str(error))) or type(error).__name__
             raise UsageError("--base-url", f"{endpoint.shown} cannot be asked for its models: {what}", hint) from error
@@ -42,7 +50,7 @@ async def list_models(endpoint: Endpoint, timeout_s: float = 10.0) -> list[str]:
         raise UsageError("--base-url", f"{url} answers HTTP {response.status_code}: {clean_line(said)}", hint)
     try:
         return [model.id for model in msgspec.json.decode(body, type=_Models).data]
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError("--base-url", f"{url} does not answer with a list of models", hint) from error
 
 

@@ -33,7 +33,11 @@ class Pool:
         self._room = room
         self._finish = finish
         self.concurrency = concurrency
-        self._slots: dict[int, asyncio.Task[None]] = {}
+        self._slots: set[asyncio.Task[None]] = set()
+        self._open_slots = 0
+        """How many of them may still take a call."""
+        # Slots say that they have ended; asyncio.wait would look at each of a thousand whenever one does.
+        self._ended: asyncio.Queue[asyncio.Task[None]] = asyncio.Queue()
         self._running: dict[int, asyncio.Task[Ending]] = {}
         self._may_dispatch = asyncio.Event()
         self._may_dispatch.set()
@@ -50,16 +54,20 @@ class Pool:
         return not self._may_dispatch.is_set()
 
     async def run(self) -> None:
-        """Until every call that was begun has ended; raises what the plans' iterator raised."""
+        """Until every call that was begun has ended; raises what the plans' iterator raised.
+
+        Cancelled, it cancels the calls and waits for their ends first.
+        """
         self._fill()
-        while self._slots:
-            done, _ = await asyncio.wait(self._slots.values(), return_when=asyncio.FIRST_COMPLETED)
-            self._slots = {number: slot for number, slot in self._slots.items() if slot not in done}
-            for slot in done:
-                if slot.exception() is not None:
-                    self.stop()
-                    await asyncio.gather(*self._slots.values(), return_exceptions=True)
+        try:
+            while self._slots:
+                slot = await self._ended.get()
                 slot.result()
+                self._slots.remove(slot)
+        except BaseException:
+            self.stop()
+            await asyncio.gather(*self._slots, return_exceptions=True)
+            raise
 
     def set_concurrency(self, concurrency: int) -> None:
         """More slots at once; fewer as running calls end."""
@@ -78,6 +86,7 @@ class Pool:
     def drain(self, is_on_the_wire: Callable[[int], bool]) -> None:
         """Dispatch nothing more; calls that have no attempt on the wire are cancelled, the others end by themselves."""
         self._draining = True
+        self._lane.draining = True
         self._may_dispatch.set()
         for call, task in self._running.items():
             if not is_on_the_wire(call):
@@ -93,15 +102,23 @@ class Pool:
             task.cancel()
 
     def _fill(self) -> None:
-        for number in range(self.concurrency):
-            if number not in self._slots or self._slots[number].done():
-                self._slots[number] = asyncio.create_task(self._slot(number), name=f"slot-{number}")
+        while self._open_slots < self.concurrency:
+            self._open_slots += 1
+            slot = asyncio.create_task(self._slot(), name="slot")
+            slot.add_done_callback(self._ended.put_nowait)
+            self._slots.add(slot)
 
-    async def _slot(self, number: int) -> None:
+    async def _slot(self) -> None:
+        try:
+            await self._run_calls()
+        finally:
+            self._open_slots -= 1
+
+    async def _run_calls(self) -> None:
         while True:
-            await self._may_dispatch.wait()
             await self._room()
-            if self._draining or number >= self.concurrency:
+            await self._may_dispatch.wait()
+            if self._draining or self._open_slots > self.concurrency:
                 return
             plan = next(self._plans, None)
             if plan is None:

@@ -133,7 +133,7 @@ class StreamClient:
         self._model: str | None = None
         self._lag = LagMeter(lambda fact: None)
         self._lane: Lane | None = None
-        self._http: httpx.AsyncClient | None = None
+        self._transport: httpx.AsyncBaseTransport | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -149,8 +149,10 @@ class StreamClient:
         for lookup in self._prices.values():
             lookup.cancel()
         await asyncio.gather(*self._prices.values(), return_exceptions=True)
-        if self._http is not None:
-            await self._http.aclose()
+        for desk in self._desks.values():
+            await desk.close()
+        if self._transport is not None:
+            await self._transport.aclose()
 
     def stream(
         self,
@@ -183,12 +185,12 @@ class StreamClient:
         """What the streams share; made with the first one, inside its loop."""
         if self._lane is None:
             transport = make_transport(self._endpoint.base_url, connect_timeout_s=self._limits.connect_s).transport
-            self._http = httpx.AsyncClient(transport=transport, trust_env=False, timeout=None)
+            self._transport = transport
             self._lag.start()
             line = Line(
-                self._http,
+                transport,
                 self._endpoint,
-                chat_url(self._endpoint.base_url),
+                httpx.URL(chat_url(self._endpoint.base_url)),
                 self._endpoint.request_headers(),
                 self._limits,
                 self._lag.latest_ns,
