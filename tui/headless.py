@@ -86,7 +86,7 @@ def summary_text(figures: Mapping[str, Any], record: str | None, transport: str)
         stamps = f"{marks['late']} late and {marks['shared']} shared stamps"
         rows.append(("trust", f"loop lag p99 {_s(lag['p99'])}, max {_s(lag['max'])}; {stamps}; {transport}"))
     if record is not None:
-        rows.append(("record", record))
+        rows.append(("record", clean_line(record)))
     head = f"{figures['job']} · {clean_line(figures['model'])}"
     return "\n".join([head, *(f"  {name:<10} {value}" for name, value in rows)])
 

@@ -166,6 +166,7 @@ class FakeSession:
         streaming = [pane for pane in views.values() if pane.state is State.STREAMING]
         self.latest = Snapshot(
             at=START + int(t_s * NS_PER_S),
+            everything=self.watch.everything,
             run=RunView(
                 job="load",
                 model="gpt-4o-mini",

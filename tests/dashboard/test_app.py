@@ -25,7 +25,7 @@ async def test_the_wall_shows_the_calls_and_asks_for_what_it_shows() -> None:
     async with screen() as shown:
         assert all(f"#{call} " in shown.text() for call in range(17, 33))
         watch = shown.session.asked(Watch)[-1]
-        assert (watch.first, watch.count, watch.focus, watch.everything) == (0, 16, None, False)
+        assert (watch.first, watch.count, watch.focus, watch.everything) == (0, 20, None, False)
         assert watch.tail_chars >= 600
 
 

@@ -1,6 +1,7 @@
 """The command line: argv to a Plan, one module a verb. Parsing imports nothing heavy; a verb imports what it runs."""
 
 import contextlib
+import io
 import os
 import sys
 from importlib.metadata import version
@@ -25,6 +26,7 @@ exit codes: 0 all calls done · 1 some call failed · 2 usage error · 130 inter
 def main(argv: list[str] | None = None) -> int:
     """Entry point of `weir`."""
     arguments = sys.argv[1:] if argv is None else argv
+    _make_streams_usable()
     try:
         args = _parser().parse_args(arguments or ["demo"])
         code: int = args.run(args)
@@ -38,6 +40,18 @@ def main(argv: list[str] | None = None) -> int:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _make_streams_usable() -> None:
+    """Have a stdin, a stdout and a stderr that take any text, whatever we were started with."""
+    # After `weir … >&-` Python has no stdout, and the next socket would get its number.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open to the end
+    # An ASCII terminal has no "·", and a model may send half a surrogate pair: a "?" is better than a traceback.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _parser() -> Parser:

@@ -33,7 +33,10 @@ def run_ask(args: argparse.Namespace) -> int:
 def _prompt(given: str | None) -> str:
     from tui.core.errors import UsageError
 
-    piped = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
+    try:
+        piped = "" if sys.stdin.isatty() else sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise UsageError("stdin", f"is not {error.encoding} text", "pipe text into it") from error
     prompt = "\n\n".join(part for part in (given, piped.strip()) if part)
     if not prompt:
         raise UsageError("PROMPT", "nothing is asked", 'weir ask "Name three rivers." or text on stdin')

@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 
 from tui.cli.parsing import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
-from tui.cli.target import endpoint_from, limits_from, params_from
+from tui.cli.target import endpoint_from, limits_from, messages_of, params_from
 from tui.core.clock import nanoseconds
 from tui.core.errors import CallError
 from tui.core.figures import exact, money, ms, rate
@@ -18,6 +18,13 @@ from tui.jobs.streaming import Stream, StreamClient
 
 async def ask(args: argparse.Namespace, prompt: str) -> int:
     """Ask once; the exit code."""
+    try:
+        return await _ask(args, prompt)
+    except asyncio.CancelledError:  # by the first Ctrl-C before the stream was open, or by a second one
+        return EXIT_INTERRUPTED
+
+
+async def _ask(args: argparse.Namespace, prompt: str) -> int:
     client = StreamClient.to(endpoint_from(args), retries=args.retries, limits=limits_from(args), price=args.price)
     task = asyncio.current_task()
     assert task is not None
@@ -25,7 +32,9 @@ async def ask(args: argparse.Namespace, prompt: str) -> int:
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
     # A terminal acts on control characters, so it gets clean text; a pipe gets what the model wrote.
     shown = clean if sys.stdout.isatty() else str
-    async with client, client.stream(prompt, model=args.model, system=args.system, **params_from(args)) as answer:
+    # Not `client.stream`: fields of --extra-body may have the names of its arguments.
+    stream = Stream(client, args.model, messages_of(prompt, args.system), params_from(args))
+    async with client, stream as answer:
         code = EXIT_DONE
         try:
             async for piece in answer:

@@ -12,6 +12,10 @@ from tui.core.untrusted import clean_line
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
+LARGEST_NUMBER = 10**12
+LONGEST_DURATION_S = 366 * 24 * 3600.0
+"""More is a slip of the finger, and would not fit into the 64 bits of a picture's figures."""
+
 
 class Parser(argparse.ArgumentParser):
     """argparse, with errors as UsageError and help that keeps its line breaks."""
@@ -45,6 +49,8 @@ def whole(least: int) -> Callable[[str], int]:
             value = least - 1
         if value < least or not text.strip().isascii():
             raise argparse.ArgumentTypeError(f'expected a whole number of {least} or more, got "{clean_line(text)}"')
+        if value > LARGEST_NUMBER:
+            raise argparse.ArgumentTypeError(f"expected a whole number of at most {LARGEST_NUMBER:,}")
         return value
 
     return parse
@@ -69,4 +75,6 @@ def duration(text: str) -> float:
         raise argparse.ArgumentTypeError(clean_line(str(error))) from error
     if value <= 0:
         raise argparse.ArgumentTypeError(f'expected a duration above 0, got "{clean_line(text)}"')
+    if value > LONGEST_DURATION_S:
+        raise argparse.ArgumentTypeError("expected a duration of at most a year")
     return value

@@ -31,10 +31,11 @@ def run_host(make: Callable[[], Host], ui: str, as_json: bool) -> int:
 
 async def _run(make: Callable[[], Host], ui: str, as_json: bool) -> int:
     host = make()
+    # First, so that where there is no terminal no empty record is left behind.
+    screen = Screen(host) if ui == "dashboard" else None
     host.open()
     interrupts = _Interrupts(host, quiet=ui == "dashboard")
     interrupts.install()
-    screen = Screen(host) if ui == "dashboard" else None
     if screen is not None:
         screen.start()
         host.beside(host.count_live())
@@ -42,9 +43,9 @@ async def _run(make: Callable[[], Host], ui: str, as_json: bool) -> int:
     narrator = asyncio.create_task(_narrate(host)) if ui == "plain" else None
     try:
         figures = await host.run()
-        if screen is not None and not interrupts.stopped:
-            # A finished run stays on the screen until its reader has seen enough.
-            await screen.closed.wait()
+        if screen is not None:
+            # A finished run stays on the screen until its reader has seen enough, or a signal says so.
+            await interrupts.stopped_or(screen.closed)
     finally:
         if narrator is not None:
             narrator.cancel()
@@ -72,7 +73,7 @@ class _Interrupts:
         self._host = host
         self._quiet = quiet
         self._count = 0
-        self.stopped = False
+        self._stopped = asyncio.Event()
 
     def install(self) -> None:
         loop = asyncio.get_running_loop()
@@ -80,6 +81,14 @@ class _Interrupts:
             loop.add_signal_handler(signal.SIGINT, self._interrupt)
             loop.add_signal_handler(signal.SIGTERM, self._stop)
             loop.add_signal_handler(signal.SIGHUP, self._stop)
+
+    async def stopped_or(self, event: asyncio.Event) -> None:
+        """Wait for `event` at the end of a run, which the next signal of any kind cuts short."""
+        self._count += 1
+        waits = [asyncio.create_task(each.wait()) for each in (event, self._stopped)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
 
     def _interrupt(self) -> None:
         self._count += 1
@@ -91,7 +100,7 @@ class _Interrupts:
             sys.stderr.write("\nweir: draining: running streams end by themselves; Ctrl-C again stops now\n")
 
     def _stop(self) -> None:
-        self.stopped = True
+        self._stopped.set()
         self._host.send(Stop())
 
 

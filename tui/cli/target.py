@@ -10,6 +10,7 @@ from tui.core.errors import UsageError
 from tui.core.secrets import Secret
 from tui.core.untrusted import clean_line
 from tui.engine.endpoint import Endpoint, TimeLimits
+from tui.engine.user_headers import checked_header, checked_key
 from tui.wire.chat import normalise_base_url
 
 DEFAULT_KEY_ENV = "OPENAI_API_KEY"
@@ -105,23 +106,16 @@ def _key(name: str | None) -> Secret:
     value = os.environ.get(name or DEFAULT_KEY_ENV, "")
     if name is not None and not value:
         raise UsageError("--api-key-env", f"${clean_line(name)} is not set", f"export {clean_line(name)}=…")
-    _check_header_value("--api-key-env", value)
-    return Secret(value.strip())
+    return checked_key("--api-key-env", value)
 
 
 def _header(text: str) -> tuple[str, Secret]:
     name, colon, value = (part.strip() for part in text.partition(":"))
-    if not colon or not name or not all(c.isascii() and (c.isalnum() or c in "-_.!#$%&'*+^`|~") for c in name):
+    if not colon:
         raise UsageError("-H/--header", "expected NAME: VALUE", 'such as -H "x-team: river"')
     if value.startswith("env:"):
         variable = value.removeprefix("env:")
         if variable not in os.environ:
             raise UsageError("-H/--header", f"${clean_line(variable)} is not set", f"export {clean_line(variable)}=…")
-        value = os.environ[variable].strip()
-    _check_header_value("-H/--header", value)
-    return name, Secret(value)
-
-
-def _check_header_value(where: str, value: str) -> None:
-    if not value.isascii() or any(ord(c) < 32 and c != "\t" for c in value.strip()):
-        raise UsageError(where, "the value has characters that no header may carry", "use plain ASCII, on one line")
+        value = os.environ[variable]
+    return checked_header("-H/--header", name, value)

@@ -26,7 +26,7 @@ class State(StrEnum):
     """Cut after the first token; the partial text is kept."""
     CANCELLED = "cancelled"
     REFUSED = "refused"
-    """Not sent, because it would pass the budget."""
+    """Not sent, because it would pass a budget: money, or the tokens of a whole minute."""
 
 
 TERMINAL = frozenset({State.DONE, State.FAILED, State.BROKEN, State.CANCELLED, State.REFUSED})

@@ -103,6 +103,7 @@ class Ledger:
         self.measured_usage = Usage()
         self.usage_sources: set[str] = set()
         self.running_chars = 0
+        self._known_attempts = 0
         self._known_chars = 0
         self._known_tokens = 0
 
@@ -250,6 +251,7 @@ class Ledger:
         usage = attempt.usage
         assert usage is not None
         self.usage = add_usage(self.usage, usage)
+        self._known_attempts += 1
         if not call.warmup:
             self.measured_usage = add_usage(self.measured_usage, usage)
             self.usage_sources.add(source)
@@ -319,6 +321,11 @@ class Ledger:
         self.spent = Money(Decimal(0), CostSource.BILLED)
         for call in self.calls.values():
             self.spent += call_cost(call, self.prices)
+
+    @property
+    def mean_prompt_tokens(self) -> float:
+        """Of the attempts whose tokens are known; 0 before the first one."""
+        return self.usage.prompt / self._known_attempts if self._known_attempts else 0.0
 
     @property
     def tokens_per_char(self) -> float:

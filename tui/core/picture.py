@@ -3,14 +3,15 @@
 from itertools import islice
 from statistics import median_low
 
-from tui.core.billing import call_cost
-from tui.core.calls import State
+from tui.core.billing import NOTHING, call_cost
+from tui.core.calls import State, Usage
 from tui.core.clock import NS_PER_S
 from tui.core.commands import Watch
 from tui.core.entries import AttemptEntry, CallEntry
 from tui.core.histogram import Histogram
 from tui.core.ledger import Ledger, stream_tokens_per_s
-from tui.core.money import Money
+from tui.core.live_tokens import estimated_tokens
+from tui.core.money import CostSource, Money, cost_of
 from tui.core.snapshot import (
     AttemptView,
     Cost,
@@ -71,7 +72,7 @@ def picture(ledger: Ledger, card: RunCard, watch: Watch, now: int) -> Snapshot:
         lag=spread(ledger.lag),
         late=ledger.late,
         shared=ledger.shared,
-        cost=_cost(ledger.spent),
+        cost=_cost(ledger.spent + _all_running_cost(ledger, card)),
         lane_closed_until=ledger.lane_closed_until,
         lane_closed_why=ledger.lane_closed_why,
         places=len(ledger.calls if watch.everything else ledger.places),
@@ -120,7 +121,7 @@ def pane(ledger: Ledger, call: CallEntry, now: int, tail_chars: int) -> Pane:
         tokens_per_s=_rate(call, attempt, tokens, now),
         quiet_ns=_quiet(call, attempt, now),
         backoff_until=call.backoff_until,
-        cost=_cost(call_cost(call, ledger.prices)),
+        cost=_cost(call_cost(call, ledger.prices) + _running_cost(ledger, call, tokens)),
         error=call.error or (attempt.error if attempt else None),
         finish_reason=call.finish_reason,
         warmup=call.warmup,
@@ -169,7 +170,7 @@ def _tokens(ledger: Ledger, call: CallEntry, attempt: AttemptEntry | None) -> tu
 
 
 def _rate(call: CallEntry, attempt: AttemptEntry | None, tokens: int, now: int) -> float | None:
-    if attempt is None or attempt.first_token_at is None:
+    if attempt is None or attempt.first_token_at is None or tokens < 2:
         return None
     if call.state is not State.STREAMING:
         return stream_tokens_per_s(attempt)
@@ -190,6 +191,24 @@ def _quiet(call: CallEntry, attempt: AttemptEntry | None, now: int) -> int | Non
     if call.state is not State.STREAMING or attempt is None or attempt.last_token_at is None:
         return None
     return max(0, now - attempt.last_token_at)
+
+
+def _running_cost(ledger: Ledger, call: CallEntry, tokens: int) -> Money:
+    """What the attempt under way has cost so far, as far as one can tell."""
+    price = ledger.prices.get(call.model)
+    if call.state not in (State.CONNECTING, State.STREAMING) or price is None:
+        return NOTHING
+    return Money(cost_of(Usage(estimated_tokens(len(call.prompt)), tokens), price), CostSource.ESTIMATED)
+
+
+def _all_running_cost(ledger: Ledger, card: RunCard) -> Money:
+    """The same for all of them: characters and the mean prompt are the estimate, so that it costs no walk."""
+    running = ledger.states[State.CONNECTING] + ledger.states[State.STREAMING]
+    price = ledger.prices.get(card.model)
+    if not running or price is None:
+        return NOTHING
+    usage = Usage(round(running * ledger.mean_prompt_tokens), round(ledger.running_chars * ledger.tokens_per_char))
+    return Money(cost_of(usage, price), CostSource.ESTIMATED)
 
 
 def _cost(money: Money) -> Cost:

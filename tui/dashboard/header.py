@@ -110,6 +110,9 @@ def _progress(snapshot: Snapshot, now: int, width: int, theme: Theme) -> Strip:
         right.append((f" {figures.exact(ended)}", style("bright", GROUND, True)))
         right.append((f" / {figures.exact(run.planned)}", style("dim", GROUND)))
         right.append((f"  {figures.percent(ended, run.planned)}".rjust(7), style("text", GROUND)))
+        queued = run.planned - ended - snapshot.counts.running
+        if queued > 0 and not done and width >= 80:
+            right.append((f"  {figures.count(queued)} queued", style("dim", GROUND)))
     elif run.deadline_at is not None:
         whole = run.deadline_at - run.started_at
         share = (min(whole, now - run.started_at) if not done else whole, whole)

@@ -83,11 +83,16 @@ class Wall(Rows):
         self._owed = [0, 1] if figures_due else self._owed[1:]
         self.places = snapshot.places
         run = snapshot.run
-        wanted = min(run.concurrency, run.planned) if run.planned else run.concurrency
+        # Room for the running calls, and for some that have ended: trouble should stay in sight for a while.
+        wanted = run.concurrency + max(2, run.concurrency // 3)
+        if run.planned:
+            wanted = min(wanted, run.planned)
         if wanted != self._wanted:
             self._wanted = wanted
             self._lay_out()
         self._ensure_size()
+        if snapshot.everything != self.everything:
+            return  # a picture from before the swap: its places are not those of this wall
         panes = {snapshot.first + index: pane for index, pane in enumerate(snapshot.panes)}
         self._drawn_first = self.first
         columns = self._grid.columns

@@ -73,7 +73,7 @@ class _Run:
             try:
                 await lane.limiter.acquire(self._reserved)
             except RequestTooLarge as error:
-                return self.ended(State.FAILED, str(error))
+                return self.ended(State.REFUSED, str(error))
             self._start_the_clock()
             self._emit(Admitted(self._plan.id, now_ns()))
             outcome = await self._attempt()

@@ -14,7 +14,7 @@ INTERVAL_S = 0.2
 
 
 async def count_live(desk: TokenDesk, watched: Callable[[], Iterable[CallEntry]], emit: Emit) -> None:
-    """Count for ever; cancel it when nobody looks any more."""
+    """Count until it is cancelled, for nobody looks any more, or nobody can count: characters are the estimate then."""
     told: dict[str, int] = {}
     await desk.grow({})  # starts the process now, before the first tokens come
     while True:
@@ -32,5 +32,8 @@ async def count_live(desk: TokenDesk, watched: Callable[[], Iterable[CallEntry]]
         told = {key: told[key] for key in growth}  # as the process does
         if not growth:
             continue
-        for (entry, number, chars), tokens in zip(asked, await desk.grow(growth), strict=True):
+        counted = await desk.grow(growth)
+        if counted is None:
+            return
+        for (entry, number, chars), tokens in zip(asked, counted, strict=True):
             emit(LiveCounted(entry.id, now_ns(), number, tokens, chars))

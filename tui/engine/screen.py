@@ -34,7 +34,7 @@ _RESTORE = (
 
 
 class Screen:
-    """The child process that shows one run on this terminal."""
+    """The child process that shows one run on this terminal. UsageError when there is no terminal."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -49,9 +49,11 @@ class Screen:
         self._unsent = bytearray()
         self._timer: asyncio.TimerHandle | None = None
         self._terminal = _Terminal()
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        self._sock = ours
+
+    def start(self) -> None:
+        """Start it, send pictures and take commands from now on; inside the running loop."""
+        self._sock, theirs = socket.socketpair()
+        self._sock.setblocking(False)
         try:
             self._child = subprocess.Popen(
                 [sys.executable, "-P", "-m", "tui.dashboard", "--fd", str(theirs.fileno())],
@@ -60,9 +62,6 @@ class Screen:
             )
         finally:
             theirs.close()
-
-    def start(self) -> None:
-        """Send pictures and take commands from now on; inside the running loop."""
         loop = asyncio.get_running_loop()
         loop.add_reader(self._sock, self._readable)
         self._due = loop.time()

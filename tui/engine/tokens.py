@@ -8,6 +8,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
 from itertools import count
+from typing import TypeVar
 
 import msgspec
 
@@ -20,6 +21,8 @@ from tui.core.live_tokens import estimated_tokens
 from tui.engine.attempt import Emit
 from tui.files import counting
 from tui.files.counting import Count, CountPrompt, Grow, Question
+
+Otherwise = TypeVar("Otherwise", list[int], None)
 
 
 class TokenDesk:
@@ -41,9 +44,12 @@ class TokenDesk:
                 usage = await self._usage(plan, attempt)
                 emit(Counted(plan.id, now_ns(), attempt.number, usage))
 
-    async def grow(self, growth: dict[str, str]) -> list[int]:
-        """Tokens so far of growing texts, each given with what has come since it was last asked about."""
-        return await self._ask(Grow(next(self._ids), growth), [0] * len(growth))
+    async def grow(self, growth: dict[str, str]) -> list[int] | None:
+        """Tokens so far of growing texts, each given with what has come since it was last asked about.
+
+        None: nobody can count them.
+        """
+        return await self._ask(Grow(next(self._ids), growth), None)
 
     async def close(self) -> None:
         """End the process."""
@@ -67,7 +73,7 @@ class TokenDesk:
         completion = await self._ask(Count(next(self._ids), texts), [estimated_tokens(len(text)) for text in texts])
         return Usage(sum(prompt), sum(completion))
 
-    async def _ask(self, question: Question, otherwise: list[int]) -> list[int]:
+    async def _ask(self, question: Question, otherwise: Otherwise) -> list[int] | Otherwise:
         """The answer; `otherwise` when the process cannot give one."""
         answer: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
         try:

@@ -31,12 +31,11 @@ from tui.core.billing import call_cost
 from tui.core.calls import CallPlan, State, TextKind, Usage
 from tui.core.clock import now_ns, seconds
 from tui.core.entries import CallEntry
-from tui.core.errors import CallError
+from tui.core.errors import CallError, UsageError
 from tui.core.facts import Fact, Finished, Queued, TextCame
 from tui.core.ledger import Ledger, stream_tokens_per_s, tpot_ns
 from tui.core.money import Money, Price, parse_price
 from tui.core.retry import RetryPolicy
-from tui.core.secrets import Secret
 from tui.engine.attempt import Line
 from tui.engine.call import Ending, run_call
 from tui.engine.endpoint import Endpoint, TimeLimits
@@ -46,6 +45,7 @@ from tui.engine.limiter import Limiter
 from tui.engine.models import only_model
 from tui.engine.tokens import TokenDesk
 from tui.engine.transport import make_transport
+from tui.engine.user_headers import checked_header, checked_key
 from tui.files.price_book import PriceBook
 from tui.wire.chat import chat_url, normalise_base_url
 
@@ -99,9 +99,12 @@ class StreamClient:
     ) -> None:
         endpoint = Endpoint(
             normalise_base_url(base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL),
-            Secret(os.environ.get("OPENAI_API_KEY", "") if api_key is None else api_key),
-            tuple((name, Secret(value)) for name, value in (headers or {}).items()),
+            checked_key("api_key", os.environ.get("OPENAI_API_KEY", "") if api_key is None else api_key),
+            tuple(checked_header("headers", name, value) for name, value in (headers or {}).items()),
         )
+        for name, value, least in (("rpm", rpm, 1), ("tpm", tpm, 1), ("burst", burst, 1), ("retries", retries, 0)):
+            if value is not None and value < least:
+                raise UsageError(name, f"must be {least} or more, got {value}", "None is no limit; retries=0 is none")
         self._open(endpoint, rpm, tpm, burst, retries, limits, price)
 
     @classmethod
@@ -133,6 +136,7 @@ class StreamClient:
         self._model: str | None = None
         self._lag = LagMeter(lambda fact: None)
         self._lane: Lane | None = None
+        self._under_way: set[Stream] = set()
         self._transport: httpx.AsyncBaseTransport | None = None
 
     async def __aenter__(self) -> Self:
@@ -144,7 +148,8 @@ class StreamClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every connection, streams under way included."""
+        """Stop the streams under way, and close every connection."""
+        await asyncio.gather(*(stream.stop() for stream in self._under_way))
         self._lag.stop()
         for lookup in self._prices.values():
             lookup.cancel()
@@ -197,6 +202,11 @@ class StreamClient:
             )
             self._lane = Lane(line, self._limiter, self._policy, random.Random())
         return self._lane
+
+    def began(self, stream: "Stream", work: "asyncio.Task[None]") -> None:
+        """A stream is under way until its work is done."""
+        self._under_way.add(stream)
+        work.add_done_callback(lambda _: self._under_way.discard(stream))
 
     def desk(self, model: str) -> TokenDesk:
         """Where a model's tokens are counted."""
@@ -255,6 +265,7 @@ class Stream:
         self._ledger.fold(Queued(1, now, now, self._model, plan.prompt))
         self._work = asyncio.create_task(self._run(plan))
         self._work.add_done_callback(lambda _: self._arrived.set())
+        self._client.began(self, self._work)
         return self
 
     async def __aexit__(
@@ -264,10 +275,16 @@ class Stream:
 
     async def aclose(self) -> None:
         """Stop, wherever it is; the server sees its connection close."""
+        try:
+            await self.stop()
+        finally:  # also when our caller is cancelled once more
+            await self._close_owned()
+
+    async def stop(self) -> None:
+        """As `aclose`, but a client of its own stays open."""
         if self._work is not None:
             self._work.cancel()
             await asyncio.wait({self._work})
-        await self._close_owned()
 
     def __aiter__(self) -> Self:
         return self
