@@ -1,14 +1,41 @@
-"""Weir: a terminal wall of live token streams.
+'''Weir: a terminal wall of live token streams. This page is its architecture.
 
-The library's face is `stream` (one completion) and `StreamClient` (many under one rate limit):
+Two processes, one seam::
 
-    from tui import stream
+     ENGINE PROCESS (the program you started)              SCREEN PROCESS (a window on it)
+     plans → pool → call → attempt → transport → server
+                     │        │
+                  retry    SSE bytes → dialect → facts
+                                          │
+                                       LEDGER ── record of a call → journal (SQLite, a thread)
+                                          │
+                                       SNAPSHOT ──────── frames ───────►  Textual app
+                                       COMMANDS ◄─────── frames ────────  keys, mouse
 
-    async with stream("Name three rivers.", model="gpt-4o-mini") as s:
-        async for piece in s:
-            print(piece, end="", flush=True)
-    print(s.usage, s.cost, s.timing)
-"""
+- **The engine is the program; the screen is a window on it.** The engine starts the first request at once and never
+  imports Textual. The screen is a child that gets Snapshots over a socket pair and sends Commands back. In one process
+  a busy screen would hold the loop that reads the tokens.
+- **One seam.** A Session (core/session.py) is `latest: Snapshot` and `send(Command)`. The live engine (engine/host.py),
+  the screen's link (dashboard/link.py), recordings and test fakes all are one.
+- **Events are facts, the ledger folds them, the snapshot is what anyone sees.** Screen, headless progress, summary and
+  record share the one fold (core/ledger.py). A fact is emitted synchronously and has one reader.
+- **Only the visible window travels.** The screen says which calls it shows (Watch); latest picture wins, nothing queues up.
+- **Nothing that takes long shares the engine's loop**: the journal writes in a thread, tiktoken counts in a process
+  (files/counting.py), prices are looked up in a process (files/price_lookup.py), and one admission a turn of the loop
+  keeps a thousand starts from holding up the sockets that already talk.
+
+Floors; imports only go down (import-linter holds the lines, pyproject.toml says why)::
+
+    __main__, cli/        argv → setup → wiring; one module a verb
+    dashboard/ headless   screen │ progress lines and summary (they never meet)
+    jobs/                 load, demo, the library's streams: which calls, what a result means
+    engine/               pool, call, attempt, limiter, host (the loop), the measuring transport
+    wire/      files/     bytes and provider JSON │ journal, prompts, prices, token counts, exports
+    simulator/            a provider on a real socket; shares only values with the rest
+    core/                 facts, commands, ledger, snapshot, retry, money: pure, `now` is an argument
+
+The library's face is `stream` (one completion) and `StreamClient` (many under one limit); see jobs/streaming.py.
+'''
 
 from typing import TYPE_CHECKING, Any
 

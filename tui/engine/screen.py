@@ -8,11 +8,11 @@ import asyncio
 import os
 import socket
 import subprocess
-import sys
 from contextlib import suppress
 
 import msgspec
 
+from tui.core.child import child_environment, python_child
 from tui.core.commands import AnyCommand, Close
 from tui.core.errors import UsageError
 from tui.core.frames import FrameError, Frames, frame
@@ -56,7 +56,8 @@ class Screen:
         self._sock.setblocking(False)
         try:
             self._child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tui.dashboard", "--fd", str(theirs.fileno())],
+                python_child("tui.dashboard", "--fd", str(theirs.fileno())),
+                env=child_environment(os.environ),
                 pass_fds=(theirs.fileno(),),
                 stderr=self._terminal.fd,  # where Textual draws
             )

@@ -4,7 +4,7 @@ It never holds the loop, and a run does not depend on it: should it die, charact
 """
 
 import asyncio
-import sys
+import os
 from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
 from itertools import count
@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from tui.core.calls import CallPlan, Usage
+from tui.core.child import child_environment, python_child
 from tui.core.clock import now_ns
 from tui.core.entries import AttemptEntry, CallEntry
 from tui.core.facts import Counted
@@ -102,8 +103,10 @@ class TokenDesk:
         return await asyncio.shield(self._process)
 
     async def _start(self) -> Process:
-        command = (sys.executable, "-P", "-m", counting.__name__, self._model)
-        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, start_new_session=True)
+        command = python_child("tui.files.counting", self._model)
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, env=child_environment(os.environ), start_new_session=True
+        )
         self._reader = asyncio.create_task(self._read(process))
         return process
 

@@ -7,13 +7,11 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import urllib.request
-from pathlib import Path
 from typing import IO, Any
 
-import tui
+from tui.core.child import child_environment, python_child
 from tui.core.errors import UsageError, WeirError
 from tui.simulator.settings import ANNOUNCEMENT, SimulatorSettings
 
@@ -39,15 +37,12 @@ class SimulatorProcess:
             return self.base_url
         # A file and not a pipe: nobody reads it unless the start fails, and a full pipe would block the child.
         self._narration = tempfile.TemporaryFile()  # noqa: SIM115
-        package_home = str(Path(tui.__file__).resolve().parent.parent)
-        inherited = os.environ.get("PYTHONPATH")
         self._child = subprocess.Popen(
-            # -P: a folder named tui in the directory we were started from is not our package.
-            [sys.executable, "-P", "-m", "tui.simulator", "--embedded"],
+            python_child("tui.simulator", "--embedded"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._narration,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (package_home, inherited)))},
+            env=child_environment(os.environ),
             # Ctrl-C goes to the whole foreground group, and a run that drains still needs its provider.
             start_new_session=True,
         )
