@@ -1,4 +1,4 @@
-"""Redraws screenshots/ from recorded runs of the demo: `python tests/screenshots.py`; with `--record`, records them anew.
+"""Redraws screenshots/ from recorded runs of the demo: `python tests/screenshots.py [--record]`.
 
 A recording is one Snapshot of a real, seeded run, as the engine sent it to a screen of that size; drawing it
 needs no engine and no clock, so that a change to the screen shows in the pictures and nothing else does.

@@ -1,4 +1,4 @@
-'''Weir: a terminal wall of live token streams. This page is its architecture.
+"""Weir: a terminal wall of live token streams. This page is its architecture.
 
 Two processes, one seam::
 
@@ -19,7 +19,7 @@ Two processes, one seam::
   the screen's link (dashboard/link.py), recordings and test fakes all are one.
 - **Events are facts, the ledger folds them, the snapshot is what anyone sees.** Screen, headless progress, summary and
   record share the one fold (core/ledger.py). A fact is emitted synchronously and has one reader.
-- **Only the visible window travels.** The screen says which calls it shows (Watch); latest picture wins, nothing queues up.
+- **Only the visible window travels.** The screen says which calls it shows (Watch); the latest picture wins.
 - **Nothing that takes long shares the engine's loop**: the journal writes in a thread, tiktoken counts in a process
   (files/counting.py), prices are looked up in a process (files/price_lookup.py), and one admission a turn of the loop
   keeps a thousand starts from holding up the sockets that already talk.
@@ -35,7 +35,7 @@ Floors; imports only go down (import-linter holds the lines, pyproject.toml says
     core/                 facts, commands, ledger, snapshot, retry, money: pure, `now` is an argument
 
 The library's face is `stream` (one completion) and `StreamClient` (many under one limit); see jobs/streaming.py.
-'''
+"""
 
 from typing import TYPE_CHECKING, Any
 

@@ -65,7 +65,7 @@ def picture(ledger: Ledger, card: RunCard, watch: Watch, now: int) -> Snapshot:
         tokens_60s=ledger.tokens_used.within(now),
         tokens=ledger.usage.completion + round(ledger.running_chars * rate),
         tokens_estimated=ledger.running_chars > 0 or ledger.tokens_estimated,
-        tokens_per_s=ledger.chars_lately.per_second(now) * rate,
+        tokens_per_s=_tokens_per_s(ledger, now),
         tokens_by_second=[round(chars * rate) for chars in ledger.chars_lately.by_second(now)],
         ttft=spread(ledger.ttft),
         ttft_by_second=_ttft_by_second(ledger, now),
@@ -88,6 +88,14 @@ def shown_calls(ledger: Ledger, watch: Watch) -> list[int]:
     if watch.everything:
         return list(islice(ledger.calls, watch.first, watch.first + watch.count))
     return ledger.places.window(watch.first, watch.count)
+
+
+def _tokens_per_s(ledger: Ledger, now: int) -> float:
+    """Of the last two seconds while it runs; of the whole run once it has ended."""
+    if ledger.ended_at is None or ledger.measured_from is None:
+        return ledger.chars_lately.per_second(now) * ledger.tokens_per_char
+    wall_ns = ledger.ended_at - ledger.measured_from
+    return ledger.measured_usage.completion * NS_PER_S / wall_ns if wall_ns > 0 else 0.0
 
 
 def spread(histogram: Histogram) -> Spread | None:

@@ -168,7 +168,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     """Completion tokens so far, of all attempts."""
     tokens_estimated: bool = False
     tokens_per_s: float = 0.0
-    """Of all streams, over the last 2 s."""
+    """Of all streams, over the last 2 s; over the whole run once it has ended."""
     tokens_by_second: list[int] = []
     """The last 60 s, oldest first."""
     ttft: Spread | None = None
