@@ -25,9 +25,7 @@ async def admissions(limiter: Limiter, count: int) -> list[float]:
     return instants
 
 
-@pytest.mark.parametrize(
-    ("rpm", "burst"), [(1, None), (7, None), (60, None), (60, 20), (60, 60), (1200, None)]
-)
+@pytest.mark.parametrize(("rpm", "burst"), [(1, None), (7, None), (60, None), (60, 20), (60, 60), (1200, None)])
 async def test_no_sliding_minute_holds_more_than_the_limit_and_none_is_wasted(rpm, burst):
     instants = await admissions(Limiter(rpm=rpm, burst=burst), rpm * 3)
     assert most_in_a_minute(instants) <= rpm

@@ -34,6 +34,7 @@ from tui.core.picture import RunCard, picture, shown_calls
 from tui.core.record_of import record_of
 from tui.core.snapshot import Snapshot
 from tui.core.summary import summary
+from tui.core.untrusted import clean_line
 from tui.engine.attempt import Line
 from tui.engine.call import Ending
 from tui.engine.lag import LagMeter
@@ -250,7 +251,7 @@ class Host:
         if setup.out is None:
             return
         self.folder = create_run_folder(setup.out, setup.job, setup.model, datetime.now())
-        self._card.record = str(self.folder)
+        self._card.record = clean_line(str(self.folder))
         self._journal = Journal.create(
             self.folder / "journal.db",
             {

@@ -67,6 +67,8 @@ class Connection:
         self._kernel_stamped = ask_for_stamps(sock)
         self._connected_at = now_ns()
         self._served = 0
+        self._taken = False
+        """The response under way was handed to whoever asked for it."""
         self._last_at = 0
         """The latest stamp given out."""
         self._failure: httpx.RequestError | None = None
@@ -121,19 +123,24 @@ class Connection:
         self._served += 1
         self._barren_bytes = 0
         self._end_of_request = False
+        self._taken = False
         await self._send_request(head, request)
         if not parser.headers_done:
             self._asked_at = self._loop.time()
             self._set_timer(bounds.first_byte_s)
         while not parser.headers_done:
             await self._wait()
+        self._taken = True
         extensions = {
             "http_version": b"HTTP/1.1",
             "reason_phrase": parser.reason,
             "weir.body": body,
             "weir.instants": self._instants,
         }
-        return httpx.Response(parser.status, headers=parser.headers, stream=body, extensions=extensions)
+        response = httpx.Response(parser.status, headers=parser.headers, stream=body, extensions=extensions)
+        if parser.complete:
+            self._give_back()
+        return response
 
     def close(self) -> None:
         """Close the socket now. Whoever waits for something from it gets the error that is due."""
@@ -364,6 +371,12 @@ class Connection:
         if body is not None:
             body.end()
         self._request = None
+        # Whoever asked has not looked yet when all came in one read: lent out again now, this connection's parser
+        # would be another request's by the time it does.
+        if self._taken:
+            self._give_back()
+
+    def _give_back(self) -> None:
         if self._parser.keep_alive and self._instants.written_at is not None and not self.closed:
             self.resume_reading()
             self._owner.on_idle(self)
