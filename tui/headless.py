@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tui.core.advice import advice
 from tui.core.calls import State
 from tui.core.clock import NS_PER_S, nanoseconds
 from tui.core.figures import count, elapsed, exact, money, ms, rate
@@ -39,8 +40,8 @@ def progress_line(snapshot: Snapshot) -> str:
     return " · ".join(parts)
 
 
-def summary_text(figures: Mapping[str, Any], record: str | None, transport: str) -> str:
-    """The summary of `core.summary`, for people."""
+def summary_text(figures: Mapping[str, Any], notes: Mapping[str, str | None]) -> str:
+    """The summary of `core.summary`, for people; `notes` says more to the rows `tokens`, `cost` and `trust`."""
     calls = figures["calls"]
     states = [f"{exact(calls['done'])} of {exact(calls['total'])} done"]
     states += [
@@ -76,19 +77,36 @@ def summary_text(figures: Mapping[str, Any], record: str | None, transport: str)
         rows.append(
             ("tokens", f"{exact(tokens['prompt'])} in, {exact(tokens['completion'])} out ({marked[tokens['source']]})")
         )
-    cost = "? (no price known; see --price)"
+    if notes.get("tokens"):
+        rows.append(("", str(notes["tokens"])))
+    reasons = figures["finish_reasons"]
+    if set(reasons) - {"stop"}:
+        said = [f"{exact(n)} {clean_line(reason) or 'without a reason'}" for reason, n in reasons.items()]
+        rows.append(("stopped", " · ".join(said)))
+    cost = f"? ({notes.get('cost') or 'no price is known'}; see --price)"
     if figures["cost_usd"] is not None:
-        cost = f"{_money(figures['cost_usd'], figures['cost_source'])} ({figures['cost_source']})"
+        source = figures["cost_source"] if tokens["source"] is not None else "nothing was billed"
+        cost = f"{_money(figures['cost_usd'], figures['cost_source'])} ({source})"
     rows.append(("cost", cost))
     rows.append(("wall time", ms(nanoseconds(figures["wall_s"]))))
     lag, marks = figures["engine_lag_s"], figures["ttft_marks"]
     if lag is not None:
         stamps = f"{marks['late']} late and {marks['shared']} shared stamps"
-        rows.append(("trust", f"loop lag p99 {_s(lag['p99'])}, max {_s(lag['max'])}; {stamps}; {transport}"))
-    if record is not None:
-        rows.append(("record", clean_line(record)))
+        rows.append(("trust", f"loop lag p99 {_s(lag['p99'])}, max {_s(lag['max'])}; {stamps}; {notes.get('trust')}"))
+    if figures["record"] is not None:
+        rows.append(("record", figures["record"]))
     head = f"{figures['job']} · {clean_line(figures['model'])}"
     return "\n".join([head, *(f"  {name:<10} {value}" for name, value in rows)])
+
+
+def troubles_text(figures: Mapping[str, Any], most: int = 5) -> str:
+    """Why calls are not done, most frequent first, each line ended; with a hint for each kind of trouble."""
+    errors = figures["errors"]
+    lines = [f"  {each['n']:>5} × {clean_line(each['error'])}" for each in errors[:most]]
+    if len(errors) > most:
+        lines.append(f"        … and {len(errors) - most} other errors; see summary.json")
+    hints = dict.fromkeys(hint for each in errors[:most] if (hint := advice(each["error"])) is not None)
+    return "".join(f"{line}\n" for line in [*lines, *(f"  hint: {hint}" for hint in hints)])
 
 
 def _spread(figures: Mapping[str, float]) -> str:

@@ -44,6 +44,7 @@ from tui.core.facts import (
 from tui.core.retry import FailureKind
 from tui.engine.attempt import Attempt, Outcome
 from tui.engine.lane import Lane
+from tui.engine.limiter import Limiter
 from tui.simulator.server import Simulator
 from tui.simulator.settings import SimulatorSettings
 from tui.wire.chat_request import request_body
@@ -144,22 +145,22 @@ async def test_what_died_at_work_without_a_count_is_possibly_billed(act: Act, bi
     assert witness.of(AttemptEnded)[0].possibly_billed is billed
 
 
-async def test_headers_give_status_request_id_and_allowance() -> None:
-    outcome, witness = await told(
-        says(
-            reply(
-                "429 Slow",
-                b"{}",
-                "x-request-id: req-7",
-                "x-ratelimit-remaining-requests: 0",
-                "x-ratelimit-reset-requests: 6s",
-            )
-        )
-    )
+async def test_headers_give_status_and_request_id() -> None:
+    _, witness = await told(says(reply("429 Slow", b"{}", "x-request-id: req-7")))
     (headers,) = witness.of(HeadersCame)
     assert (headers.status, headers.request_id) == (429, "req-7")
-    assert outcome.rate is not None
-    assert (outcome.rate.remaining_requests, outcome.rate.reset_requests_s) == (0, 6.0)
+
+
+async def test_an_allowance_that_is_used_up_closes_the_lane_while_the_answer_still_streams() -> None:
+    act = says(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
+        b"x-ratelimit-remaining-requests: 0\r\nx-ratelimit-reset-requests: 6s\r\n\r\n"
+    )
+    heard: list[tuple[float, str]] = []
+    limiter = Limiter(on_closed=lambda seconds, why: heard.append((seconds, why)))
+    async with RudeServer(act) as server, lane_to(server, limiter=limiter) as lane:
+        await Witness().run(lane)
+    assert heard[0] == (6.0, "the server has no requests left for 6.0 s")
 
 
 async def test_an_error_body_is_read_to_a_bound_only() -> None:

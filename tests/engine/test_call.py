@@ -69,7 +69,7 @@ FAULTS: dict[str, tuple[Act, tuple[State, int], str]] = {
     "resets before the first token": (then_resets(STREAM, ROLE), FAILED_3, "reset"),
     "is cut before the first token": (then_closes(STREAM, ROLE), FAILED_3, "before the body's end"),
     "ends before the first token": (says(STREAM, ROLE + END), FAILED_3, "ended without a stop, a usage or [DONE]"),
-    "sends an empty stream": (says(STREAM, END), FAILED_3, "ended without a stop, a usage or [DONE]"),
+    "sends an empty stream": (says(STREAM, END), FAILED_3, "the stream was empty"),
     "never answers": (then_silence(), FAILED_3, "no response headers within 20 s (first-byte time-out)"),
     "says its role and falls silent": (then_silence(STREAM, ROLE), FAILED_3, "for 10 s (idle time-out)"),
     "says in the stream that it is busy": (says(STREAM, ROLE, event(BUSY) + END), FAILED_3, "The engine is overloaded"),

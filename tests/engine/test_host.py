@@ -31,7 +31,7 @@ from tui.engine.host import Host
 from tui.engine.setup import RunSetup
 from tui.files.journal import Journal
 from tui.files.journal_reader import read_journal, read_run
-from tui.headless import progress_line, summary_text
+from tui.headless import progress_line, summary_text, troubles_text
 from tui.simulator.server import Simulator
 from tui.simulator.settings import SimulatorSettings
 
@@ -242,16 +242,16 @@ async def test_a_run_whose_task_is_cancelled_still_closes_its_record(tmp_path: P
     assert json.loads((folder_of(host) / "summary.json").read_text())["calls"]["cancelled"] == 3
 
 
-async def test_an_error_in_the_plans_is_raised_after_the_record_was_closed(tmp_path: Path) -> None:
+async def test_a_corpus_that_turns_bad_ends_dispatch_and_its_error_is_kept(tmp_path: Path) -> None:
     def plans() -> Iterator[CallPlan]:
         yield a_plan(1)
         raise UsageError("prompts.jsonl:2", "broken", "mend it")
 
-    async with RudeServer(HANGS) as server:
+    async with RudeServer(WELL) as server:
         host = Host(RunSetup("load", "m", Endpoint(server.base_url), plans(), 2, price=PRICE, out=tmp_path))
-        with pytest.raises(UsageError, match=r"prompts\.jsonl:2"):
-            await host.run()
-    assert [line["state"] for line in lines_of(host)] == ["cancelled"]
+        await host.run()
+    assert "prompts.jsonl:2" in str(host.corpus_error)
+    assert [line["state"] for line in lines_of(host)] == ["done"]
     assert json.loads((folder_of(host) / "summary.json").read_text())["calls"]["total"] == 1
     check(host)
 
@@ -269,6 +269,8 @@ async def test_a_spent_quota_stops_dispatch_visibly_and_takes_back_what_waits() 
 
 async def test_the_price_of_a_short_run_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     class SlowBook:
+        why = None
+
         async def find(self, model: str, base_url: str) -> Price:
             await asyncio.sleep(0.3)
             return PRICE
@@ -281,6 +283,8 @@ async def test_the_price_of_a_short_run_is_waited_for(monkeypatch: pytest.Monkey
 
 async def test_a_price_that_never_comes_does_not_keep_a_run_from_ending(monkeypatch: pytest.MonkeyPatch) -> None:
     class NoBook:
+        why = None
+
         async def find(self, model: str, base_url: str) -> Price:
             await asyncio.Event().wait()
             raise AssertionError
@@ -389,7 +393,8 @@ async def test_a_key_that_the_server_echoes_is_in_nothing_that_is_written_or_sho
     shown = (
         msgspec.msgpack.encode(host.latest)
         + json.dumps(figures).encode()
-        + summary_text(figures, str(host.folder), host.transport_note).encode()
+        + summary_text(figures, host.notes).encode()
+        + troubles_text(figures).encode()
         + progress_line(host.latest).encode()
         + repr((setup, host.ledger.calls, [vars(host)])).encode()
         + caplog.text.encode()

@@ -71,9 +71,33 @@ async def test_tokens_are_held_to_the_limit_and_what_was_not_used_comes_back():
     limiter = Limiter(tpm=6000)
     began = loop.time()
     for _ in range(12):
-        await limiter.acquire(1000)
-        limiter.settle(1000, 100)
+        limiter.settle(await limiter.acquire(1000), 100)
     assert loop.time() - began < held / 2
+
+
+async def test_no_sliding_minute_holds_more_tokens_than_the_limit():
+    loop, rng = asyncio.get_running_loop(), random.Random(3)
+    limiter, taken = Limiter(tpm=6000), []
+    for _ in range(300):
+        tokens = rng.choice((10, 200, 700))
+        taken.append((await limiter.acquire(tokens)).at)
+        taken[-1] = (taken[-1], tokens)
+    assert max(sum(n for at, n in taken if start <= at < start + 60) for start, _ in taken) <= 6000
+    assert sum(n for _, n in taken) / (loop.time() / 60) > 0.9 * 6000
+
+
+async def test_a_pause_holds_those_who_already_wait():
+    limiter, loop = Limiter(rpm=60), asyncio.get_running_loop()
+    await limiter.acquire()
+    waiting = asyncio.ensure_future(limiter.acquire())
+    await asyncio.sleep(0.1)
+    limiter.pause()
+    await asyncio.sleep(30)
+    assert not waiting.done()
+    limiter.resume()
+    began = loop.time()
+    await waiting
+    assert loop.time() - began < 0.1
 
 
 async def test_nothing_is_admitted_before_the_hinted_instant_and_the_longest_hint_wins():

@@ -12,7 +12,7 @@ from tui.cli.parsing import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from tui.core.commands import Drain, Stop
 from tui.engine.host import Host
 from tui.engine.screen import Screen
-from tui.headless import progress_line, summary_text
+from tui.headless import progress_line, summary_text, troubles_text
 
 PLAIN_INTERVAL_S = 2.0
 
@@ -52,18 +52,20 @@ async def _run(make: Callable[[], Host], ui: str, as_json: bool) -> int:
         if screen is not None:
             await screen.close()
     _last_words(host, figures, as_json)
+    if host.corpus_error is not None:
+        raise host.corpus_error
     return exit_code(host, figures)
 
 
 def exit_code(host: Host, figures: dict[str, Any]) -> int:
-    """0 all calls done, 1 some not (or the record is not whole), 130 interrupted."""
+    """0 all calls done, 1 some not (or none was measured, or the record is not whole), 130 interrupted."""
     calls = figures["calls"]
     if host.interrupted:
         return EXIT_INTERRUPTED
     # What a run of a given duration had not sent by its end was never due.
-    withdrawn = calls["cancelled"] if host.setup.duration_s is not None else 0
+    withdrawn = host.ledger.withdrawn if host.setup.duration_s is not None else 0
     whole = calls["done"] + withdrawn == calls["total"] and host.record_error is None
-    return EXIT_DONE if whole else EXIT_FAILED
+    return EXIT_DONE if whole and calls["done"] else EXIT_FAILED
 
 
 class _Interrupts:
@@ -78,9 +80,14 @@ class _Interrupts:
     def install(self) -> None:
         loop = asyncio.get_running_loop()
         with suppress(NotImplementedError):  # Windows: Ctrl-C then raises KeyboardInterrupt
-            loop.add_signal_handler(signal.SIGINT, self._interrupt)
-            loop.add_signal_handler(signal.SIGTERM, self._stop)
-            loop.add_signal_handler(signal.SIGHUP, self._stop)
+            for number, handler in (
+                (signal.SIGINT, self._interrupt),
+                (signal.SIGTERM, self._stop),
+                (signal.SIGHUP, self._stop),
+            ):
+                # What our parent had ignored (nohup does, and a shell for its background jobs) stays ignored.
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    loop.add_signal_handler(number, handler)
 
     async def stopped_or(self, event: asyncio.Event) -> None:
         """Wait for `event` at the end of a run, which the next signal of any kind cuts short."""
@@ -107,6 +114,8 @@ class _Interrupts:
 async def _go_on_without(screen: Screen, host: Host) -> None:
     """A screen that goes before its run has ended leaves nobody to watch it: let running streams end."""
     await screen.closed.wait()
+    if screen.asked_to_close:
+        return  # its reader has said already what is to become of the run
     sys.stderr.write("weir: the screen is gone: draining; Ctrl-C stops now\n")
     host.send(Drain())
 
@@ -120,21 +129,9 @@ async def _narrate(host: Host) -> None:
 def _last_words(host: Host, figures: dict[str, Any], as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(figures) + "\n")
+        sys.stderr.write(troubles_text(figures))
     else:
-        sys.stdout.write(summary_text(figures, str(host.folder) if host.folder else None, host.transport_note) + "\n")
-        for line in troubles(host):
-            sys.stdout.write(f"  {line}\n")
+        sys.stdout.write(summary_text(figures, host.notes) + "\n" + troubles_text(figures))
     sys.stdout.flush()
     if host.record_error is not None:
         sys.stderr.write(f"error: {host.record_error}\n")
-
-
-def troubles(host: Host, most: int = 5) -> list[str]:
-    """The most frequent errors of calls that are not done."""
-    tally: dict[str, int] = {}
-    for call in host.ledger.calls.values():
-        if call.error is not None:
-            tally[call.error] = tally.get(call.error, 0) + 1
-    ordered = sorted(tally.items(), key=lambda item: -item[1])
-    lines = [f"{count:>5} × {error}" for error, count in ordered[:most]]
-    return lines + ([f"      … and {len(ordered) - most} other errors"] if len(ordered) > most else [])

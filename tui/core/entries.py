@@ -103,6 +103,10 @@ class AttemptEntry:
         text = "".join(reversed(taken))
         return text[-chars:] if chars else ""
 
+    def forget_text(self) -> None:
+        """Keep the figures only; `shown_chars` still says how much there was."""
+        self.texts, self.shown, self.tools = {}, [], {}
+
     def compact(self) -> None:
         """Join the pieces; an ended attempt keeps its text in one string a kind."""
         for key, pieces in self.texts.items():

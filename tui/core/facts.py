@@ -59,6 +59,8 @@ class TextCame(CallFact, frozen=True, gc=False):
     """Its read held more than one piece of text, so that its stamp is that of the read's last byte."""
     late_ns: int = 0
     """By how much the stamp may be late (no kernel stamp and a busy loop); 0 with a kernel stamp."""
+    opens_chunk: bool = True
+    """It is the first text of its event; False for further choices or kinds in the same one."""
     tool: int = 0
     """Which tool call of the choice it belongs to; for `TextKind.TOOL` only."""
 

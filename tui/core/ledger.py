@@ -4,6 +4,7 @@ It waits for nothing and asks no clock: every instant comes with its fact. The f
 hot path (it runs once a token), so that handler is written for speed and the others for reading.
 """
 
+from collections import Counter, deque
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -41,8 +42,11 @@ from tui.core.histogram import Histogram
 from tui.core.money import CostSource, Money, Price
 from tui.core.places import Places
 from tui.core.untrusted import clean, clean_line
-from tui.core.windows import LastMinute, SlidingCount
+from tui.core.windows import LastMinute, MedianBySecond, SlidingCount
 
+KEPT_TEXTS = 5_000
+"""Ended calls whose text stays in memory; older ones have theirs in the record only."""
+REQUEST_ID_CHARS = 200
 LATE_FRACTION = 20
 """A stamp is late when it may be off by more than 1/20 (5 %) of the figure it makes."""
 
@@ -52,16 +56,28 @@ class Ledger:
 
     def __init__(self) -> None:
         self.calls: dict[int, CallEntry] = {}
+        self.order: list[int] = []
+        """The calls' numbers in the order of their beginning."""
+        self._with_text: deque[CallEntry] = deque()
+        """Ended calls that still have their text, oldest first."""
         self.places = Places()
         self.states: dict[State, int] = dict.fromkeys(State, 0)
         """Calls by state, warm-up included: what a screen shows."""
         self.measured_states: dict[State, int] = dict.fromkeys(State, 0)
         """Ended calls by state, without warm-up: what a summary counts."""
+        self.withdrawn = 0
+        """Cancelled calls of which nothing was ever sent."""
+        self.errors: Counter[str] = Counter()
+        """Why measured calls are not done."""
+        self.finish_reasons: Counter[str | None] = Counter()
+        """Why the models of done calls stopped; None: they did not say."""
         self.phase = "running"
         self.started_at: int | None = None
         self.measured_from: int | None = None
         """When the first call that is no warm-up was due."""
         self.ended_at: int | None = None
+        self.last_ended_at: int | None = None
+        """When the last measured call so far ended."""
         self.rpm: int | None = None
         self.tpm: int | None = None
         self.concurrency = 1
@@ -93,8 +109,7 @@ class Ledger:
         self.lag = Histogram()
         self.late = 0
         self.shared = 0
-        self.first_tokens_lately: list[tuple[int, int]] = []
-        """(instant, TTFT) of the last minute's first tokens."""
+        self.ttft_lately = MedianBySecond()
 
         self.usage = Usage()
         """Sum over every attempt whose tokens are known, warm-up included: it was paid for."""
@@ -119,6 +134,7 @@ class Ledger:
     def _queued(self, fact: Queued) -> None:
         prompt = clean(fact.prompt)
         self.calls[fact.call] = CallEntry(fact.call, clean_line(fact.model), prompt, fact.due_at, fact.warmup)
+        self.order.append(fact.call)
         self.states[State.QUEUED] += 1
         self.places.began(fact.call)
         if not fact.warmup and self.measured_from is None:
@@ -165,7 +181,7 @@ class Ledger:
         attempt = call.attempts[-1]
         attempt.headers_at = fact.at
         attempt.status = fact.status
-        attempt.request_id = fact.request_id
+        attempt.request_id = clean_line(fact.request_id)[:REQUEST_ID_CHARS] if fact.request_id is not None else None
         if fact.status == 429:
             self.http_429 += 1
             if not call.warmup:
@@ -182,12 +198,12 @@ class Ledger:
             gap = at - last
             if gap > attempt.largest_gap_ns:
                 attempt.largest_gap_ns = gap
-            if not call.warmup:
+            if fact.opens_chunk and not call.warmup:
                 self.chunk_gap.record(gap)
         if attempt.first_answer_at is None and fact.kind is TextKind.CONTENT:
             attempt.first_answer_at = at
         attempt.last_token_at = at
-        attempt.chunks += 1
+        attempt.chunks += fact.opens_chunk
         attempt.chars += size
         attempt.add_text(fact.choice, fact.kind, fact.tool, fact.text)
         self.running_chars += size
@@ -207,10 +223,7 @@ class Ledger:
         if attempt.written_at is not None:
             self.server_ttft.record(fact.at - attempt.written_at)
         self.user_ttft.record(fact.at - call.due_at)
-        self.first_tokens_lately.append((fact.at, ttft))
-        if self.first_tokens_lately[0][0] < fact.at - 60 * NS_PER_S:
-            cut = fact.at - 60 * NS_PER_S
-            self.first_tokens_lately = [pair for pair in self.first_tokens_lately if pair[0] >= cut]
+        self.ttft_lately.add(fact.at, ttft)
 
     def _tool(self, fact: ToolNamed) -> None:
         self.calls[fact.call].attempts[-1].tools[fact.choice, fact.index] = (fact.id, fact.name)
@@ -272,9 +285,19 @@ class Ledger:
         call.samples.clear()
         self._move(call, fact.state)
         self.places.ended(call.id, fact.state in (State.DONE, State.CANCELLED))
+        self._with_text.append(call)
+        if len(self._with_text) > KEPT_TEXTS:
+            for attempt in self._with_text.popleft().attempts:
+                attempt.forget_text()
         if call.warmup:
             return
+        self.last_ended_at = max(self.last_ended_at or fact.at, fact.at)
         self.measured_states[fact.state] += 1
+        self.withdrawn += fact.state is State.CANCELLED and not call.attempts
+        if call.error is not None:
+            self.errors[call.error] += 1
+        if fact.state is State.DONE:
+            self.finish_reasons[call.finish_reasons.get(0)] += 1
         if fact.state is State.DONE:
             self._measure(call)
 
@@ -342,8 +365,8 @@ def tpot_ns(attempt: AttemptEntry) -> float | None:
     """(last token - first token) / (n - 1) in ns; None below two tokens."""
     if attempt.usage is None or attempt.first_token_at is None or attempt.last_token_at is None:
         return None
-    if attempt.usage.completion < 2:
-        return None
+    if attempt.usage.completion < 2 or attempt.last_token_at <= attempt.first_token_at:
+        return None  # too few tokens, or all in one read: nothing is known of the time between them
     return (attempt.last_token_at - attempt.first_token_at) / (attempt.usage.completion - 1)
 
 

@@ -1,8 +1,5 @@
 """From the ledger to a Snapshot: what one pair of eyes can see of a run at one instant."""
 
-from itertools import islice
-from statistics import median_low
-
 from tui.core.billing import NOTHING, call_cost
 from tui.core.calls import State, Usage
 from tui.core.clock import NS_PER_S
@@ -68,7 +65,7 @@ def picture(ledger: Ledger, card: RunCard, watch: Watch, now: int) -> Snapshot:
         tokens_per_s=_tokens_per_s(ledger, now),
         tokens_by_second=[round(chars * rate) for chars in ledger.chars_lately.by_second(now)],
         ttft=spread(ledger.ttft),
-        ttft_by_second=_ttft_by_second(ledger, now),
+        ttft_by_second=ledger.ttft_lately.by_second(now),
         lag=spread(ledger.lag),
         late=ledger.late,
         shared=ledger.shared,
@@ -86,15 +83,15 @@ def picture(ledger: Ledger, card: RunCard, watch: Watch, now: int) -> Snapshot:
 def shown_calls(ledger: Ledger, watch: Watch) -> list[int]:
     """The calls in the window that is watched."""
     if watch.everything:
-        return list(islice(ledger.calls, watch.first, watch.first + watch.count))
+        return ledger.order[watch.first : watch.first + watch.count]
     return ledger.places.window(watch.first, watch.count)
 
 
 def _tokens_per_s(ledger: Ledger, now: int) -> float:
     """Of the last two seconds while it runs; of the whole run once it has ended."""
-    if ledger.ended_at is None or ledger.measured_from is None:
+    if ledger.ended_at is None or ledger.measured_from is None or ledger.last_ended_at is None:
         return ledger.chars_lately.per_second(now) * ledger.tokens_per_char
-    wall_ns = ledger.ended_at - ledger.measured_from
+    wall_ns = ledger.last_ended_at - ledger.measured_from
     return ledger.measured_usage.completion * NS_PER_S / wall_ns if wall_ns > 0 else 0.0
 
 
@@ -221,14 +218,6 @@ def _all_running_cost(ledger: Ledger, card: RunCard) -> Money:
 
 def _cost(money: Money) -> Cost:
     return Cost(None if money.amount is None else format(money.amount, "f"), money.source.value)
-
-
-def _ttft_by_second(ledger: Ledger, now: int) -> list[int | None]:
-    last = now // NS_PER_S
-    by_second: dict[int, list[int]] = {}
-    for at, ttft in ledger.first_tokens_lately:
-        by_second.setdefault(at // NS_PER_S, []).append(ttft)
-    return [median_low(by_second[second]) if second in by_second else None for second in range(last - 59, last + 1)]
 
 
 def _full(ledger: Ledger, call: CallEntry, now: int) -> FullCall:

@@ -3,6 +3,7 @@
 The formulas stand in the README under "How each number is measured".
 """
 
+import re
 from typing import Any
 
 from tui.core.calls import State
@@ -12,6 +13,7 @@ from tui.core.ledger import Ledger
 from tui.core.picture import RunCard
 
 SCHEMA = 1
+_DIGITS = re.compile(r"\d+")
 
 
 def summary(ledger: Ledger, card: RunCard, now: int) -> dict[str, Any]:
@@ -20,7 +22,8 @@ def summary(ledger: Ledger, card: RunCard, now: int) -> dict[str, Any]:
     Warm-up calls are in none of it but `rpm_peak_60s` and the money: they were sent and paid for.
     """
     states = ledger.measured_states
-    ended_at = ledger.ended_at if ledger.ended_at is not None else now
+    # To the end of the last call: what the program does after it (waiting for a price, the disk) is no load.
+    ended_at = ledger.last_ended_at if ledger.ended_at is not None and ledger.last_ended_at is not None else now
     began = ledger.measured_from if ledger.measured_from is not None else ended_at
     wall_s = max(0, ended_at - began) / NS_PER_S
     usage = ledger.measured_usage
@@ -61,7 +64,20 @@ def summary(ledger: Ledger, card: RunCard, now: int) -> dict[str, Any]:
         "rpm_peak_60s": ledger.sent.peak,
         "engine_lag_s": distribution(ledger.lag),
         "ttft_marks": {"late": ledger.late, "shared": ledger.shared},
+        "finish_reasons": {reason or "": n for reason, n in ledger.finish_reasons.most_common()},
+        "errors": errors(ledger),
     }
+
+
+def errors(ledger: Ledger, most: int = 20) -> list[dict[str, str | int]]:
+    """Why calls are not done, most frequent first; errors that differ in figures only are one."""
+    alike: dict[str, tuple[str, int]] = {}
+    for error, n in ledger.errors.items():
+        key = _DIGITS.sub("#", error)
+        first, before = alike.get(key, (error, 0))
+        alike[key] = (first, before + n)
+    ordered = sorted(alike.values(), key=lambda each: -each[1])
+    return [{"error": error, "n": n} for error, n in ordered[:most]]
 
 
 def distribution(histogram: Histogram, unit: int = NS_PER_S) -> dict[str, float | int] | None:

@@ -1,6 +1,7 @@
 """What happened lately: an exact count over a sliding window, and sums by tenths for the last minute."""
 
 from collections import deque
+from statistics import median_low
 
 from tui.core.clock import NS_PER_S
 
@@ -83,3 +84,29 @@ class LastMinute:
             )
             for second in range(last - 59, last + 1)
         ]
+
+
+class MedianBySecond:
+    """The median of each of the last sixty seconds' values; a closed second is kept as one figure."""
+
+    def __init__(self) -> None:
+        self._closed: deque[tuple[int, int]] = deque(maxlen=60)
+        self._second = 0
+        self._values: list[int] = []
+
+    def add(self, at: int, value: int) -> None:
+        """A value at instant `at`; one that comes late counts for the second that is open."""
+        second = at // NS_PER_S
+        if second > self._second:
+            if self._values:
+                self._closed.append((self._second, median_low(self._values)))
+            self._second, self._values = second, []
+        self._values.append(value)
+
+    def by_second(self, now: int) -> list[int | None]:
+        """Sixty medians, oldest first; None for a second without a value."""
+        known = dict(self._closed)
+        if self._values:
+            known[self._second] = median_low(self._values)
+        last = now // NS_PER_S
+        return [known.get(second) for second in range(last - 59, last + 1)]

@@ -1,13 +1,16 @@
 """One HTTP try: send the request, stamp and read what comes, say what happened. Decides nothing about retries.
 
-The only module that talks httpx. Chunks are stamped by the transport (the kernel's receive time where there is
+Chunks are stamped by the transport (the kernel's receive time where there is
 one) before any of their bytes is decoded.
 """
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import time
+from typing import Self
 
 import httpx
 
@@ -27,13 +30,26 @@ from tui.core.facts import (
 from tui.core.retry import Failure, FailureKind
 from tui.engine.endpoint import Endpoint, TimeLimits
 from tui.engine.transport import Body, Instants, Read
-from tui.wire.chat import ChatReader, Delta, Piece, Stop, StreamEnd, ToolStart, UsageSeen, WireError, read_error
+from tui.wire.chat import (
+    ChatReader,
+    Delta,
+    Piece,
+    Stop,
+    StreamEnd,
+    ToolStart,
+    UsageSeen,
+    WireError,
+    chat_url,
+    read_error,
+)
 from tui.wire.hints import RateHint, rate_hint, should_retry, wait_hint
 from tui.wire.sse import EventTooLarge, SSEDecoder
 
 EVENT_LIMIT = 1 << 20
 RESPONSE_LIMIT = 64 << 20
 ERROR_BODY_LIMIT = 64 << 10
+LAST_WORDS_S = 5.0
+_REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id", "x-litellm-call-id")
 _CUT = ("closed", "disconnected", "ConnectionTerminated", "StreamReset")
 
 Emit = Callable[[Fact], None]
@@ -46,7 +62,6 @@ class Outcome:
     failure: Failure | None
     """None: it delivered."""
     usage: Usage | None = None
-    rate: RateHint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,16 @@ class Line:
     limits: TimeLimits
     lag_ns: Callable[[], int]
     """How late the loop lately ran: the error of a stamp that is not the kernel's."""
+    on_rate: Callable[[RateHint], None] = lambda hint: None
+    """Hears at once what a reply's headers say of our allowance: its stream may go on for minutes."""
+
+    @classmethod
+    def to(
+        cls, endpoint: Endpoint, limits: TimeLimits, transport: httpx.AsyncBaseTransport, lag_ns: Callable[[], int]
+    ) -> Self:
+        """The line to an endpoint."""
+        url = httpx.URL(chat_url(endpoint.base_url))
+        return cls(transport, endpoint, url, endpoint.request_headers(), limits, lag_ns)
 
 
 class Attempt:
@@ -76,7 +101,6 @@ class Attempt:
         self._emit = emit
         self._reader = ChatReader()
         self._decoder = SSEDecoder(EVENT_LIMIT)
-        self._rate: RateHint | None = None
         self._usage: Usage | None = None
         self._status: int | None = None
         self._headers: dict[str, str] = {}
@@ -84,6 +108,8 @@ class Attempt:
         self.text_came = False
         self._over = False
         """[DONE] came."""
+        self._stopping = False
+        """A stop or a usage came: the end is near."""
         self._error: WireError | None = None
         self._received = 0
         self._last_at = 0
@@ -97,7 +123,7 @@ class Attempt:
             self._end("abandoned", now_ns())
             raise
         self._end(failure.message if failure else None, self._last_at or now_ns())
-        return Outcome(failure, self._usage, self._rate)
+        return Outcome(failure, self._usage)
 
     def _end(self, error: str | None, at: int) -> None:
         unaccounted = error is not None and self._written and self._usage is None and self._status in (None, 200)
@@ -115,17 +141,21 @@ class Attempt:
             encoding = self._headers.get("content-encoding", "identity")
             if encoding.lower() != "identity":
                 return self._failed(FailureKind.PROTOCOL, f"the reply is encoded ({encoding}), which was not asked for")
-            if "json" in self._headers.get("content-type", "").lower():
+            kind = self._headers.get("content-type", "").lower()
+            if "text/html" in kind:
+                what = "the reply is a web page (text/html), not an event stream; is --base-url right?"
+                return self._failed(FailureKind.PROTOCOL, what)
+            if "json" in kind:
                 return await self._read_whole(response)
             return await self._read_stream(response, hold)
         except EventTooLarge as error:
             # What was whole before the bound was passed did arrive.
-            self._take([piece for event in error.before for piece in self._reader.read(event)], self._last_at, True)
+            self._take([self._reader.read(event) for event in error.before], self._last_at, True)
             return self._failed(FailureKind.PROTOCOL, str(error))
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeEncodeError) as error:
-            self._last_at = now_ns()
             if self._reader.complete:
-                return None  # everything was here before the connection went
+                return None  # everything was here before the connection went, or fell silent
+            self._last_at = now_ns()
             return self._failed(_kind_of(error), str(error) or type(error).__name__)
         finally:
             if response is not None:
@@ -158,20 +188,25 @@ class Attempt:
         self._headers = {
             name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw
         }
-        self._rate = rate_hint(self._headers)
-        request_id = self._shown(self._headers.get("x-request-id", "")) or None
+        request_id = next((self._headers[name] for name in _REQUEST_IDS if self._headers.get(name)), None)
+        request_id = self._shown(request_id) if request_id is not None else None
         self._emit(HeadersCame(self._call, instants.headers_at or now_ns(), response.status_code, request_id))
+        rate = rate_hint(self._headers)
+        if rate is not None and response.status_code != 429:  # a 429 names its own wait
+            self._line.on_rate(rate)
 
     async def _refusal(self, response: httpx.Response) -> Failure:
         status = response.status_code
         if 300 <= status < 400:
             return self._failed(FailureKind.STATUS, f"HTTP {status}: redirects are not followed", status)
         body = bytearray()
-        async for read in _reads(response):
-            for piece in read.pieces:
-                body += piece
-            if len(body) > ERROR_BODY_LIMIT:
-                break
+        # A refusal that is cut is a refusal all the same: its status and its hint came with the headers.
+        with suppress(httpx.HTTPError):
+            async for read in _reads(response):
+                for piece in read.pieces:
+                    body += piece
+                if len(body) > ERROR_BODY_LIMIT:
+                    break
         error = read_error(status, bytes(body[:ERROR_BODY_LIMIT]))
         self._last_at = now_ns()
         return Failure(
@@ -193,7 +228,7 @@ class Attempt:
                 body += piece
             if len(body) > RESPONSE_LIMIT:
                 return self._failed(FailureKind.PROTOCOL, f"the reply passes {RESPONSE_LIMIT >> 20} MiB")
-        self._take(self._reader.read_body(bytes(body)), at, stamped)
+        self._take([self._reader.read_body(bytes(body))], at, stamped)
         return self._verdict()
 
     async def _read_stream(
@@ -202,41 +237,52 @@ class Attempt:
         body: Body = response.extensions["weir.body"]
         decoder, reader = self._decoder, self._reader
         while not self._over and self._error is None:
-            read = await body.receive()
+            try:
+                # With everything here but [DONE], which some servers never send, a little patience is enough.
+                async with asyncio.timeout(LAST_WORDS_S if self._stopping and reader.complete else None):
+                    read = await body.receive()
+            except TimeoutError:
+                return self._verdict()
             if read is None:
-                self._take(reader.finish(), self._last_at or now_ns(), True)
+                self._take([reader.finish()], self._last_at or now_ns(), True)
                 return self._verdict()
             self._received += read.wire_bytes
             if self._received > RESPONSE_LIMIT:
                 return self._failed(FailureKind.PROTOCOL, f"the reply passes {RESPONSE_LIMIT >> 20} MiB")
-            pieces: list[Piece] = []
-            for chunk in read.pieces:
-                for event in decoder.feed(chunk):
-                    pieces += reader.read(event)
-            self._take(pieces, read.at, read.stamped)
+            events = [reader.read(event) for chunk in read.pieces for event in decoder.feed(chunk)]
+            self._take(events, read.at, read.stamped)
             if hold is not None:
                 await hold()
         if self._error is None:
             body.finish_quietly()  # the last HTTP chunk is still to come; with it the connection can be used again
         return self._verdict()
 
-    def _take(self, pieces: Sequence[Piece], at: int, stamped: bool) -> None:
-        """State the facts of one read, all of which share its stamp."""
+    def _take(self, events: Sequence[Sequence[Piece]], at: int, stamped: bool) -> None:
+        """State the facts of one read's events, all of which share its stamp."""
         self._last_at = at
-        texts = 0
-        for piece in pieces:
-            if type(piece) is Delta:
-                texts += 1
+        shared = False
+        if not self.text_came and len(events) > 1:
+            shared = sum(any(type(piece) is Delta for piece in pieces) for pieces in events) > 1
         late_ns = 0 if stamped else self._line.lag_ns()
-        call, emit = self._call, self._emit
+        for pieces in events:
+            self._state(pieces, at, shared, late_ns)
+            if self._error is not None:
+                return
+
+    def _state(self, pieces: Sequence[Piece], at: int, shared: bool, late_ns: int) -> None:
+        """State the facts of one event."""
+        call, emit, opens_chunk = self._call, self._emit, True
         for piece in pieces:
             if type(piece) is Delta:
                 self.text_came = True
-                emit(TextCame(call, at, piece.kind, piece.text, piece.choice, texts > 1, late_ns, piece.tool))
+                emit(TextCame(call, at, piece.kind, piece.text, piece.choice, shared, late_ns, opens_chunk, piece.tool))
+                opens_chunk = False
             elif type(piece) is UsageSeen:
                 self._usage = piece.usage
+                self._stopping = True
                 emit(UsageCame(call, at, piece.usage))
             elif type(piece) is Stop:
+                self._stopping = True
                 emit(Stopped(call, at, self._shown(piece.reason), piece.choice))
             elif type(piece) is ToolStart:
                 emit(ToolNamed(call, at, piece.choice, piece.index, self._shown(piece.id), self._shown(piece.name)))
@@ -259,9 +305,13 @@ class Attempt:
                 after_first_token=self.text_came,
                 written=True,
             )
-        if self._reader.complete:
-            return None
-        return self._failed(FailureKind.RESET, "the stream ended without a stop, a usage or [DONE]")
+        if not self._reader.complete:
+            what = "ended without a stop, a usage or [DONE]" if self._received else "was empty"
+            return self._failed(FailureKind.RESET, f"the stream {what}")
+        if self._over and not self._stopping and not self.text_came:
+            # Seen of llama-cpp-python, which drops a running answer when another request comes.
+            return self._failed(FailureKind.RESET, "the stream held nothing but [DONE]: no text, no stop, no usage")
+        return None
 
     def _failed(self, kind: FailureKind, message: str, status: int | None = None) -> Failure:
         return Failure(kind, self._shown(message), status, after_first_token=self.text_came, written=self._written)
@@ -281,9 +331,19 @@ def _kind_of(error: Exception) -> FailureKind:
     if isinstance(error, httpx.TimeoutException):
         return FailureKind.TIMEOUT
     if isinstance(error, httpx.ConnectError):
-        certificate = isinstance(error.__cause__, ssl.SSLCertVerificationError)
-        return FailureKind.CERTIFICATE if certificate else FailureKind.CONNECT
+        return _kind_of_connecting(error)
     # A connection that ended too early, which another try may mend, and bytes that are no HTTP or pass a bound,
     # which it does not, are one class to httpx; only the words tell them apart (ours, httpcore's and h2's).
     cut = isinstance(error, httpx.RemoteProtocolError) and any(word in str(error) for word in _CUT)
     return FailureKind.RESET if cut or isinstance(error, httpx.NetworkError) else FailureKind.PROTOCOL
+
+
+def _kind_of_connecting(error: BaseException | None) -> FailureKind:
+    """What lies beneath a ConnectError: TLS that cannot succeed, or something another try may mend."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return FailureKind.CERTIFICATE
+        if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return FailureKind.PROTOCOL  # the other end does not speak TLS, or none of ours
+        error = error.__cause__ or error.__context__
+    return FailureKind.CONNECT

@@ -14,7 +14,7 @@ from tui.core.facts import Admitted, BackedOff, Waited
 from tui.core.retry import Failure, GiveUp, decide
 from tui.engine.attempt import Attempt, Emit, Outcome
 from tui.engine.lane import Lane
-from tui.engine.limiter import RequestTooLarge
+from tui.engine.limiter import RequestTooLarge, Reservation
 from tui.wire.chat import request_body
 
 
@@ -54,7 +54,7 @@ class _Run:
         self._hold = hold
         self._body = request_body(plan)
         self._key = f"weir-{uuid.uuid4().hex}"  # one a call, the same on every attempt
-        self._reserved = lane.reservation(len(self._body), plan.max_tokens)
+        self._reserved = lane.reservation(len(self._body), plan)
         self._retry_cost: int | None = None
         self._deadline_at: float | None = None
         self.deadline: asyncio.Timeout
@@ -71,14 +71,14 @@ class _Run:
             number += 1
             self._emit(Waited(self._plan.id, now_ns()))
             try:
-                await lane.limiter.acquire(self._reserved)
+                reservation = await lane.limiter.acquire(self._reserved)
             except RequestTooLarge as error:
                 return self.ended(State.REFUSED, str(error))
             self._start_the_clock()
             self._emit(Admitted(self._plan.id, now_ns()))
             outcome = await self._attempt()
             failure = outcome.failure
-            self._settle(outcome)
+            self._settle(outcome, reservation)
             if failure is None:
                 lane.budget.succeeded(self._retry_cost)
                 return self.ended(State.DONE)
@@ -86,15 +86,14 @@ class _Run:
             decision = decide(failure, number, self._left_s(), lane.rng.random(), lane.policy)
             if isinstance(decision, GiveUp):
                 return self._give_up(failure, decision)
-            if lane.draining:
-                return self._give_up(failure, GiveUp("the run is ending, so it is not tried again"))
             cost = lane.budget.take(failure)
             if cost is None:
                 return self._give_up(failure, GiveUp("the retry budget is spent"))
             self._retry_cost = cost
             now = now_ns()
             self._emit(BackedOff(self._plan.id, now, now + nanoseconds(decision.seconds), decision.why))
-            await asyncio.sleep(decision.seconds)
+            if await lane.ends_within(decision.seconds):
+                return self._give_up(failure, GiveUp("the run is ending, so it is not tried again"))
 
     async def _attempt(self) -> Outcome:
         attempt = Attempt(self._lane.line, self._plan, self._body, self._key, self._emit)
@@ -113,14 +112,15 @@ class _Run:
         assert self._deadline_at is not None
         return self._deadline_at - asyncio.get_running_loop().time()
 
-    def _settle(self, outcome: Outcome) -> None:
+    def _settle(self, outcome: Outcome, reservation: Reservation) -> None:
         failure, usage = outcome.failure, outcome.usage
         if usage is not None:
             self._lane.used(usage.completion)
-            self._lane.limiter.settle(self._reserved, usage.prompt + usage.completion)
+            self._lane.limiter.settle(reservation, usage.prompt + usage.completion)
         elif failure is not None and (failure.status is not None or not failure.written):
-            self._lane.limiter.settle(self._reserved, 0)
-        self._lane.cool_down(failure.status if failure else None, failure.hint_s if failure else None, outcome.rate)
+            self._lane.limiter.settle(reservation, 0)
+        if failure is not None and failure.status == 429:
+            self._lane.cool_down(failure.hint_s)
 
     def _give_up(self, failure: Failure, decision: GiveUp) -> Ending:
         error = f"{failure.message} ({decision.why})" if decision.why else failure.message

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import random
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -49,9 +49,9 @@ from tui.files.export import write_calls_jsonl, write_summary_json
 from tui.files.journal import Journal
 from tui.files.price_book import PriceBook
 from tui.files.run_folder import create_run_folder
-from tui.wire.chat import chat_url
 
-_ON_THE_WIRE = (State.CONNECTING, State.STREAMING)
+_ENDS_BY_ITSELF = (State.CONNECTING, State.STREAMING, State.BACKING_OFF)
+"""In a run that drains: on the wire, or about to hear that it is not tried again."""
 PRICE_GRACE_S = 3.0
 """How long the end of a run waits for the price of its model."""
 
@@ -79,6 +79,11 @@ class Host:
         self._chores: set[asyncio.Task[None]] = set()
         self._pricing: asyncio.Task[None] | None = None
         self._over = False
+        """Every call has ended."""
+        self._hurry = asyncio.Event()
+        self._price_note: str | None = None
+        self.figures: dict[str, Any] = {}
+        """The summary, once there is one."""
         self._transport: httpx.AsyncBaseTransport | None = None
 
     # ── the Session ────────────────────────────────────────────────────────────────────────────────────
@@ -96,7 +101,11 @@ class Host:
             self.ledger.places.wanted = command.count
             return
         pool, limiter = self._pool, self._limiter
-        if pool is None or limiter is None or self._over:
+        if pool is None or limiter is None:
+            return
+        if self._over:
+            if isinstance(command, Drain | Stop):
+                self._hurry.set()
             return
         match command:
             case Pause():
@@ -148,43 +157,63 @@ class Host:
         gc.freeze()
         gc.set_threshold(20_000, 20, 20)
         lag = LagMeter(self._emit)
-        try:
+        async with AsyncExitStack() as ending:  # unwound from the last to the first, whatever fails on the way
+            ending.push_async_callback(self._conclude)
+            ending.push_async_callback(self._tokens.close)
+            ending.push_async_callback(self._transport.aclose)
+            ending.push_async_callback(self._end_chores)
+            ending.callback(lag.stop)
+            ending.push_async_callback(self._all_committed.wait)
             pool = self._assemble(self._transport, lag)
             self._emit(PhaseChanged(now_ns(), "running"))
             self._state_limits()
             lag.start()
             self._start_chores()
             await pool.run()
-            if self._pricing is not None:
-                # A short run can end before its price is found.
-                await asyncio.wait({self._pricing}, timeout=PRICE_GRACE_S)
-        finally:
-            await self._all_committed.wait()
-            lag.stop()
-            for chore in self._chores:
-                chore.cancel()
-            await asyncio.gather(*self._chores, return_exceptions=True)
-            await self._transport.aclose()
-            await self._tokens.close()
             self._over = True
-            self._emit(PhaseChanged(now_ns(), "finished"))
-            figures = summary(self.ledger, self._card, now_ns())
-            await asyncio.to_thread(self._close_record, figures)
-        return figures
+            await self._price_grace()
+        return self.figures
+
+    @property
+    def corpus_error(self) -> UsageError | None:
+        """Why the corpus could not be read to its end."""
+        return self._pool.corpus_error if self._pool is not None else None
+
+    @property
+    def notes(self) -> dict[str, str | None]:
+        """What people should know about some rows of the summary."""
+        return {"tokens": self._tokens.note, "cost": self._price_note, "trust": self.transport_note}
+
+    async def _price_grace(self) -> None:
+        """A short run can end before its price is found; whoever wants to go need not wait for it."""
+        if self._pricing is not None and not self.interrupted:
+            hurry = asyncio.create_task(self._hurry.wait())
+            await asyncio.wait({self._pricing, hurry}, timeout=PRICE_GRACE_S, return_when=asyncio.FIRST_COMPLETED)
+            hurry.cancel()
+
+    async def _end_chores(self) -> None:
+        for chore in self._chores:
+            chore.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
+
+    async def _conclude(self) -> None:
+        """The run's end: stated, summed up, written down."""
+        self._over = True
+        last = self.ledger.last_ended_at
+        self._emit(PhaseChanged(last if last is not None else now_ns(), "finished"))
+        self.figures = summary(self.ledger, self._card, now_ns()) | {
+            "endpoint": self._card.endpoint,
+            "record": self._card.record,
+            "interrupted": self.interrupted,
+        }
+        await asyncio.to_thread(self._close_record, self.figures)
 
     def _assemble(self, transport: httpx.AsyncBaseTransport, lag: LagMeter) -> Pool:
         setup = self.setup
-        line = Line(
-            transport,
-            setup.endpoint,
-            httpx.URL(chat_url(setup.endpoint.base_url)),
-            setup.endpoint.request_headers(),
-            setup.limits,
-            lag.latest_ns,
-        )
+        line = Line.to(setup.endpoint, setup.limits, transport, lag.latest_ns)
         self._limiter = Limiter(setup.rpm, setup.tpm, setup.burst, self._lane_closed)
         lane = Lane(line, self._limiter, setup.policy, random.Random(setup.seed), self._lane_stopped)
-        self._pool = Pool(setup.plans, lane, self._emit, setup.concurrency, self._room, self._finish)
+        self._pool = Pool(setup.plans, lane, self._emit, setup.concurrency, self._room, self._finish, setup.planned)
         return self._pool
 
     def _emit(self, fact: Fact) -> None:
@@ -206,7 +235,7 @@ class Host:
         assert self._pool is not None
         self._emit(Noticed(now_ns(), why))
         self._emit(PhaseChanged(now_ns(), "draining"))
-        self._pool.drain(lambda call: self.ledger.calls[call].state in _ON_THE_WIRE)
+        self._pool.drain(lambda call: self.ledger.calls[call].state in _ENDS_BY_ITSELF)
 
     # ── chores beside the calls ────────────────────────────────────────────────────────────────────────
 
@@ -228,7 +257,9 @@ class Host:
         return task
 
     async def _find_price(self) -> None:
-        price = await PriceBook().find(self.setup.model, self.setup.endpoint.base_url)
+        book = PriceBook()
+        price = await book.find(self.setup.model, self.setup.endpoint.base_url)
+        self._price_note = book.why
         self.ledger.set_price(self._card.model, price)
 
     async def _end_in_time(self, duration_s: float) -> None:

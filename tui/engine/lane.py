@@ -1,14 +1,20 @@
 """All that the calls to one provider share: its line, its limiter, its retry budget, and whether it is stopped."""
 
+import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 
+from tui.core.calls import CallPlan
+from tui.core.live_tokens import CHARS_A_TOKEN
 from tui.core.retry import RetryBudget, RetryPolicy
 from tui.engine.attempt import Line
 from tui.engine.limiter import Limiter
 from tui.wire.hints import RateHint
 
-LONGEST_COOL_DOWN_S = 120.0
+LONGEST_COOL_DOWN_S = 86_400.0
+"""A limit may be one a day. What asks for more is no hint."""
 
 
 class Lane:
@@ -22,15 +28,14 @@ class Lane:
         rng: random.Random,
         on_stopped: Callable[[str], None] = lambda why: None,
     ) -> None:
-        self.line = line
+        self.line = replace(line, on_rate=self.heed)
         self.limiter = limiter
         self.policy = policy
         self.rng = rng
         self.budget = RetryBudget()
         self.stopped: str | None = None
         """Why nothing sent to this provider can succeed now."""
-        self.draining = False
-        """The run comes to its end: attempts on the wire are the last ones."""
+        self._ending = asyncio.Event()
         self._on_stopped = on_stopped
         self._mean_completion = 512.0
         """What to reserve of the token limit for a call that names no maximum; follows what calls use."""
@@ -41,24 +46,48 @@ class Lane:
             self.stopped = why
             self._on_stopped(why)
 
-    def cool_down(self, status: int | None, hint_s: float | None, rate: RateHint | None) -> None:
-        """Close the limiter after a 429, or when the server says that nothing remains, until it says otherwise."""
-        if status == 429 and hint_s is not None and hint_s <= LONGEST_COOL_DOWN_S:
-            self.limiter.close_for(hint_s, f"429: the server asks for {hint_s:.1f} s")
-        elif rate is not None:
-            for remaining, reset_s, what in (
-                (rate.remaining_requests, rate.reset_requests_s, "requests"),
-                (rate.remaining_tokens, rate.reset_tokens_s, "tokens"),
-            ):
-                if remaining == 0 and reset_s is not None and 0 < reset_s <= LONGEST_COOL_DOWN_S:
-                    self.limiter.close_for(reset_s, f"the server has no {what} left for {reset_s:.1f} s")
+    @property
+    def draining(self) -> bool:
+        """The run comes to its end: attempts on the wire are the last ones."""
+        return self._ending.is_set()
 
-    def reservation(self, prompt_chars: int, max_tokens: int | None) -> int:
+    def drain(self) -> None:
+        """From now on nothing is tried again; who waits to try again stops waiting."""
+        self._ending.set()
+
+    async def ends_within(self, seconds: float) -> bool:
+        """Wait so long, or until the run comes to its end; whether it did."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ending.wait()
+        return self.draining
+
+    def cool_down(self, hint_s: float | None) -> None:
+        """Close the limiter after a 429 until the instant that the server named."""
+        if hint_s is not None:
+            self.limiter.close_for(min(hint_s, LONGEST_COOL_DOWN_S), f"429: the server asks for {hint_s:.1f} s")
+
+    def heed(self, rate: RateHint) -> None:
+        """Close the limiter when the server says that nothing remains, until it says otherwise."""
+        for remaining, reset_s, what in (
+            (rate.remaining_requests, rate.reset_requests_s, "requests"),
+            (rate.remaining_tokens, rate.reset_tokens_s, "tokens"),
+        ):
+            if remaining == 0 and reset_s is not None and 0 < reset_s <= LONGEST_COOL_DOWN_S:
+                self.limiter.close_for(reset_s, f"the server has no {what} left for {reset_s:.1f} s")
+
+    def reservation(self, prompt_chars: int, plan: CallPlan) -> int:
         """Tokens to reserve for an attempt; characters are the estimate, for `settle` corrects it."""
-        if self.limiter.tpm is None:
+        tpm = self.limiter.tpm
+        if tpm is None:
             return 0
-        completion = max_tokens if max_tokens is not None else self._mean_completion
-        return min(prompt_chars // 4 + 8 + int(completion), self.limiter.tpm if max_tokens is None else 1 << 62)
+        prompt = prompt_chars // CHARS_A_TOKEN + 8
+        answers = plan.params.get("n")
+        answers = answers if isinstance(answers, int) and answers > 1 else 1
+        if plan.max_tokens is not None:
+            return prompt + answers * plan.max_tokens
+        # What nobody bounded is a guess, and a guess is no reason to refuse; a prompt that is too long is one.
+        return max(prompt, min(prompt + answers * int(self._mean_completion), tpm))
 
     def used(self, completion_tokens: int) -> None:
         """A call's answer was this long."""

@@ -13,6 +13,7 @@ Built on aiolimiter's leaky bucket, with what it does not give:
 
 import asyncio
 import contextlib
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -42,10 +43,25 @@ class _Bucket(AsyncLimiter):
         # A microsecond more, for the sum of floats may fall short of the level by a rounding error.
         return (self._level + amount - self.max_rate) / self._rate_per_sec + 1e-6
 
+    def take(self) -> None:
+        """Take one, which fits: `wait_s` has just said so. `acquire` does the same behind an await."""
+        self._leak()
+        self._level += 1
+
     def give_back(self, amount: float) -> None:
         """Take back what was reserved and not used; a negative amount charges what was used beyond it."""
         self._leak()
         self._level = max(0.0, self._level - amount)
+
+
+class Reservation:
+    """What an admitted attempt may use of the token limit."""
+
+    __slots__ = ("at", "tokens")
+
+    def __init__(self, at: float, tokens: int) -> None:
+        self.at = at
+        self.tokens = tokens
 
 
 class Limiter:
@@ -64,13 +80,16 @@ class Limiter:
         self._burst = burst
         self._requests = _request_bucket(rpm, burst)
         self._tokens = _Bucket(tpm * TOKEN_BUCKET_S / WINDOW_S, TOKEN_BUCKET_S) if tpm else None
-        self._admitted: deque[float] = deque()
+        self._admitted: deque[Reservation] = deque()
+        self._reserved = 0
+        """Tokens of all that is in `_admitted`."""
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
+        self._paused = False
         self._closed_until = float("-inf")
         self._on_closed = on_closed
 
-    async def acquire(self, tokens: int = 0) -> None:
+    async def acquire(self, tokens: int = 0) -> Reservation:
         """Wait for one request's turn and `tokens` of the token limit.
 
         Raises RequestTooLarge when the token limit can never hold it.
@@ -79,19 +98,27 @@ class Limiter:
             raise RequestTooLarge(tokens, self.tpm)
         async with self._turn:
             await self._take_tokens(tokens)
-            while (wait_s := self._wait_s()) > 0:
-                await self._sleep(wait_s)
-            if self._requests is not None:
-                await self._requests.acquire()
             # One admission a turn of the loop: a thousand that start in one turn would keep every other socket
             # waiting for the best part of a second, and with it the stamps of what arrives meanwhile.
             await asyncio.sleep(0)
-            self._admitted.append(self._now())
+            while (wait_s := self._wait_s(tokens)) > 0:
+                await self._sleep(wait_s)
+            # Nothing is awaited from here on, so that a 429 in this very turn is not overtaken.
+            if self._requests is not None:
+                self._requests.take()
+            reservation = Reservation(self._now(), tokens)
+            self._admitted.append(reservation)
+            self._reserved += tokens
+            return reservation
 
-    def settle(self, reserved: int, used: int) -> None:
-        """An attempt that reserved so many tokens used so many."""
-        if self._tokens is not None and used != reserved:
-            self._tokens.give_back(reserved - used)
+    def settle(self, reservation: Reservation, used: int) -> None:
+        """The attempt used so many tokens in the end."""
+        if self._tokens is None or used == reservation.tokens:
+            return
+        self._tokens.give_back(reservation.tokens - used)
+        if reservation.at > self._now() - WINDOW_S - MARGIN_S:  # else it has left the window with what it reserved
+            self._reserved += used - reservation.tokens
+        reservation.tokens = used
 
     def close_for(self, seconds: float, why: str) -> None:
         """Admit nothing for so long; a shorter cool-down never cuts a longer one."""
@@ -100,37 +127,66 @@ class Limiter:
             self._closed_until = until
             self._on_closed(seconds, why)
 
+    def pause(self) -> None:
+        """Admit nothing until `resume`."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Admit again."""
+        self._paused = False
+        self._wake()
+
     def set_rpm(self, rpm: int | None) -> None:
         """Another rate from now on, also for whoever waits at this moment."""
         self.rpm = rpm
         self._requests = _request_bucket(rpm, self._burst)
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._wake()
 
     # ── waiting ────────────────────────────────────────────────────────────────────────────────────────
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    def _wait_s(self) -> float:
-        """How long no request may go, as things stand: the cool-down, a full window, an empty bucket."""
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _wait_s(self, tokens: int) -> float:
+        """How long no request may go, as things stand: a pause, the cool-down, a full window, an empty bucket."""
+        if self._paused:
+            return math.inf
         now = self._now()
         admitted = self._admitted
-        while admitted and admitted[0] <= now - WINDOW_S - MARGIN_S:
-            admitted.popleft()
+        while admitted and admitted[0].at <= now - WINDOW_S - MARGIN_S:
+            self._reserved -= admitted.popleft().tokens
         wait_s = self._closed_until - now
         if self._requests is not None and self.rpm is not None:
             wait_s = max(wait_s, self._requests.wait_s())
             if len(admitted) >= self.rpm:
-                in_the_way = admitted[len(admitted) - self.rpm]
-                wait_s = max(wait_s, in_the_way + WINDOW_S + MARGIN_S - now + 1e-6)
+                wait_s = max(wait_s, self._leaves_in(admitted[len(admitted) - self.rpm], now))
+        if self.tpm is not None and self._reserved + tokens > self.tpm:
+            wait_s = max(wait_s, self._leaves_in(self._in_the_way(tokens), now))
         return wait_s
 
+    def _leaves_in(self, reservation: Reservation, now: float) -> float:
+        """Seconds until it has left the window. A microsecond more: a sum of floats may fall short of it."""
+        return reservation.at + WINDOW_S + MARGIN_S - now + 1e-6
+
+    def _in_the_way(self, tokens: int) -> Reservation:
+        """The last of the oldest admissions that must leave the window before `tokens` more fit."""
+        assert self.tpm is not None
+        excess = self._reserved + tokens - self.tpm
+        for reservation in self._admitted:
+            excess -= reservation.tokens
+            if excess <= 0:
+                return reservation
+        return self._admitted[-1]
+
     async def _sleep(self, seconds: float) -> None:
-        """Sleep, or wake up earlier because a limit changed."""
+        """Sleep, or wake up earlier because something changed."""
         changed = self._changed
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(None if math.isinf(seconds) else seconds):
                 await changed.wait()
 
     async def _take_tokens(self, tokens: int) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from tui.core.calls import CallPlan, State
 from tui.core.clock import now_ns
+from tui.core.errors import UsageError
 from tui.core.facts import Queued
 from tui.engine.attempt import Emit
 from tui.engine.call import Ending, run_call
@@ -25,14 +26,19 @@ class Pool:
         concurrency: int,
         room: Callable[[], Awaitable[None]],
         finish: Callable[[CallPlan, Ending], Awaitable[None]],
+        planned: int | None = None,
     ) -> None:
-        """`room` waits until the record can take another call; `finish` puts an ended one on record."""
+        """`room` waits until the record can take another call; `finish` puts an ended one on record.
+
+        `planned` is how many plans there are, when known: more slots than that are not opened.
+        """
         self._plans = plans
         self._lane = lane
         self._emit = emit
         self._room = room
         self._finish = finish
         self.concurrency = concurrency
+        self._planned = planned
         self._slots: set[asyncio.Task[None]] = set()
         self._open_slots = 0
         """How many of them may still take a call."""
@@ -42,16 +48,13 @@ class Pool:
         self._may_dispatch = asyncio.Event()
         self._may_dispatch.set()
         self._draining = False
+        self.corpus_error: UsageError | None = None
+        """Why no further plan could be read."""
 
     @property
     def draining(self) -> bool:
         """Nothing more is dispatched."""
         return self._draining
-
-    @property
-    def paused(self) -> bool:
-        """Dispatch waits."""
-        return not self._may_dispatch.is_set()
 
     async def run(self) -> None:
         """Until every call that was begun has ended; raises what the plans' iterator raised.
@@ -76,21 +79,23 @@ class Pool:
             self._fill()
 
     def pause(self) -> None:
-        """Dispatch nothing for now."""
+        """Dispatch nothing for now, neither new calls nor those that wait for the limiter."""
         self._may_dispatch.clear()
+        self._lane.limiter.pause()
 
     def resume(self) -> None:
         """Dispatch again."""
         self._may_dispatch.set()
+        self._lane.limiter.resume()
 
-    def drain(self, is_on_the_wire: Callable[[int], bool]) -> None:
-        """Dispatch nothing more; calls that have no attempt on the wire are cancelled, the others end by themselves."""
+    def drain(self, ends_by_itself: Callable[[int], bool]) -> None:
+        """Dispatch nothing more; calls are cancelled but those that end by themselves."""
         self._draining = True
-        self._lane.draining = True
-        self._may_dispatch.set()
+        self._lane.drain()
         for call, task in self._running.items():
-            if not is_on_the_wire(call):
+            if not ends_by_itself(call):
                 task.cancel()
+        self.resume()
 
     def stop(self) -> None:
         """Cancel whatever runs."""
@@ -101,8 +106,18 @@ class Pool:
         if (task := self._running.get(call)) is not None:
             task.cancel()
 
+    def _next(self) -> CallPlan | None:
+        """The next plan; None when there is none, or when the corpus turns out to be unreadable."""
+        try:
+            return next(self._plans, None)
+        except UsageError as error:
+            self.corpus_error = error
+            self._draining = True
+            return None
+
     def _fill(self) -> None:
-        while self._open_slots < self.concurrency:
+        most = self.concurrency if self._planned is None else min(self.concurrency, self._planned)
+        while self._open_slots < most:
             self._open_slots += 1
             slot = asyncio.create_task(self._slot(), name="slot")
             slot.add_done_callback(self._ended.put_nowait)
@@ -120,7 +135,7 @@ class Pool:
             await self._may_dispatch.wait()
             if self._draining or self._open_slots > self.concurrency:
                 return
-            plan = next(self._plans, None)
+            plan = self._next()
             if plan is None:
                 return
             now = now_ns()

@@ -47,7 +47,7 @@ from tui.engine.tokens import TokenDesk
 from tui.engine.transport import make_transport
 from tui.engine.user_headers import checked_header, checked_key
 from tui.files.price_book import PriceBook
-from tui.wire.chat import chat_url, normalise_base_url
+from tui.wire.chat import normalise_base_url
 
 HANDOFF_PIECES = 64
 PRICE_WAIT_S = 3.0
@@ -192,14 +192,7 @@ class StreamClient:
             transport = make_transport(self._endpoint.base_url, connect_timeout_s=self._limits.connect_s).transport
             self._transport = transport
             self._lag.start()
-            line = Line(
-                transport,
-                self._endpoint,
-                httpx.URL(chat_url(self._endpoint.base_url)),
-                self._endpoint.request_headers(),
-                self._limits,
-                self._lag.latest_ns,
-            )
+            line = Line.to(self._endpoint, self._limits, transport, self._lag.latest_ns)
             self._lane = Lane(line, self._limiter, self._policy, random.Random())
         return self._lane
 

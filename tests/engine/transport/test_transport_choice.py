@@ -1,13 +1,16 @@
 """The stock transport only where something asks for it, behind the same interface, with the reason told."""
 
 import asyncio
+import errno
+import socket
+import traceback
 
 import httpx
 import pytest
 from transport_servers import CHUNKED, OK, answering, chunked, post, quiet, read_request, stalling, until
 
 from tui.core.errors import UsageError
-from tui.engine.transport import MeasuringTransport, StockTransport, make_transport
+from tui.engine.transport import MeasuringTransport, StockTransport, UnreadableReply, make_transport
 from tui.engine.transport import choose as choosing
 
 
@@ -37,7 +40,8 @@ def test_a_proxy_in_the_environment_asks_for_the_stock_one(monkeypatch, environm
         monkeypatch.setenv(name, value)
     choice = make_transport(url)
     assert isinstance(choice.transport, StockTransport)
-    assert f"proxy proxy.test named by {named_by}" in choice.reason
+    assert f"proxy proxy.test:3128 named by {named_by}" in choice.reason
+    assert choice.proxy_named_by == named_by
     assert "secret" not in choice.reason
 
 
@@ -61,7 +65,37 @@ def test_a_proxy_that_is_not_meant_for_the_address_is_left_alone(monkeypatch, ur
 def test_a_proxy_by_hand_overrides_the_environment(monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
     assert isinstance(make_transport("http://api.test", proxy="").transport, MeasuringTransport)
-    assert "proxy other.test named by --proxy" in make_transport("http://a.test", proxy="http://other.test").reason
+    assert "proxy other.test:80 named by --proxy" in make_transport("http://a.test", proxy="http://other.test").reason
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://user:canary/ret@proxy.test:1",
+        "http://user:canary@proxy.test:port",
+        "ftp://user:canary@proxy.test",
+        "http://user:canary@",
+        "http://user:canary@.test:1",
+        "http://user:canary@a..test",
+        "http://user:canary@" + "a" * 64,
+        "http://user:canary@[::1",
+        "http://user:canary@proxy.test:1\x07",
+        "junk:canary",
+    ],
+)
+def test_a_proxy_that_is_no_address_is_a_usage_error_without_its_password(monkeypatch, address: str):
+    monkeypatch.setenv("HTTP_PROXY", address)
+    with pytest.raises(UsageError) as caught:
+        make_transport("http://api.test/v1")
+    assert caught.value.where == "HTTP_PROXY"
+    assert "http://host:port" in caught.value.hint
+    assert "canary" not in "".join(traceback.format_exception(caught.value)) + caught.value.hint
+
+
+def test_an_address_that_httpx_cannot_take_is_a_usage_error():
+    with pytest.raises(UsageError) as caught:
+        make_transport("http://☃.test/v1")
+    assert caught.value.where == "--base-url"
 
 
 def test_http2_and_socks_ask_for_their_packages(monkeypatch):
@@ -170,3 +204,86 @@ async def test_errors_of_the_stock_transport_have_words(serve, stock):
     with pytest.raises(httpx.RemoteProtocolError, match=r"."):
         await body.receive()
     body.close()
+
+
+@pytest.fixture
+def dead_port():
+    """A port of this machine that refuses every connection."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield sock.getsockname()[1]
+
+
+def through(monkeypatch: pytest.MonkeyPatch, port: int) -> StockTransport:
+    """What is used for api.test when the environment names a proxy on this machine."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, f"http://user:canary@127.0.0.1:{port}")
+    transport = make_transport("https://api.test/v1").transport
+    assert isinstance(transport, StockTransport)
+    return transport
+
+
+async def test_a_dead_proxy_is_named_with_the_variable_that_named_it(monkeypatch, dead_port: int):
+    transport = through(monkeypatch, dead_port)
+    refused = f"cannot connect to the proxy 127.0.0.1:{dead_port} \\(HTTPS_PROXY\\): Connection refused"
+    for url in ("http://api.test/v1", "https://api.test/v1"):
+        with pytest.raises(httpx.ConnectError, match=refused) as caught:
+            await transport.handle_async_request(post(url))
+        assert caught.value.__cause__ is not None
+        assert "canary" not in "".join(traceback.format_exception(caught.value))
+    assert transport.streams == 0
+    await transport.aclose()
+
+
+async def test_a_proxy_that_refuses_is_named_and_the_request_counts_as_unsent(serve, monkeypatch):
+    port = int((await serve(answering(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n"))).rsplit(":", 1)[1])
+    transport = through(monkeypatch, port)
+    written: list[int] = []
+    with pytest.raises(
+        httpx.ProxyError, match=rf"the proxy 127.0.0.1:{port} \(HTTPS_PROXY\) refused .*407 Who are you"
+    ):
+        await transport.handle_async_request(post("https://api.test/v1", **{"weir.on_written": written.append}))
+    assert written == []
+    await transport.aclose()
+
+
+@pytest.mark.looptime
+async def test_a_proxy_that_never_connects_is_named(monkeypatch):
+    async def never(*_args, **_kwargs):
+        await asyncio.sleep(1e6)
+
+    monkeypatch.setattr("anyio.connect_tcp", never)
+    transport = through(monkeypatch, 9)
+    extensions = {"timeout": {"connect": 3.0}}
+    with pytest.raises(
+        httpx.ConnectTimeout, match=r"no connection to the proxy 127.0.0.1:9 \(HTTPS_PROXY\) within 3 s"
+    ):
+        await transport.handle_async_request(post("https://api.test/v1", **extensions))
+    await transport.aclose()
+
+
+async def test_the_stock_transport_says_who_could_not_be_reached_and_why(stock, dead_port: int, monkeypatch):
+    with pytest.raises(httpx.ConnectError, match=f"cannot connect to 127.0.0.1:{dead_port}: Connection refused"):
+        await stock.handle_async_request(post(f"http://127.0.0.1:{dead_port}"))
+
+    async def exhausted(*_args, **_kwargs):
+        raise OSError("All connection attempts failed") from ExceptionGroup("", [OSError(errno.EMFILE, "x")])
+
+    monkeypatch.setattr("anyio.connect_tcp", exhausted)
+    with pytest.raises(httpx.ConnectError, match="too many open files"):
+        await stock.handle_async_request(post(f"http://127.0.0.1:{dead_port}"))
+
+
+@pytest.mark.parametrize("wire", [b"SSH-2.0-OpenSSH_9.6\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"])
+async def test_what_is_no_http_is_told_from_a_cut_by_its_class(serve, stock, wire: bytes):
+    with pytest.raises(UnreadableReply, match="not proper HTTP"):
+        await stock.handle_async_request(post(await serve(answering(wire, then_close=True))))
+
+
+@pytest.mark.parametrize("wire", [b"", OK + b"Content-Length: 9\r\n\r\nhi", CHUNKED + b"9\r\nhi"])
+async def test_a_cut_is_no_unreadable_reply(serve, stock, wire: bytes):
+    url = await serve(answering(wire, then_close=True))
+    async with httpx.AsyncClient(transport=stock) as client:
+        with pytest.raises(httpx.RemoteProtocolError) as caught:
+            await client.post(url)
+    assert not isinstance(caught.value, UnreadableReply)

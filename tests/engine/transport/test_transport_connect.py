@@ -124,6 +124,25 @@ async def test_too_many_open_files_say_so(monkeypatch):
     assert transport.open_connections == 0
 
 
+async def test_a_connection_that_is_gone_as_soon_as_it_is_made_is_a_connect_error(serve, monkeypatch):
+    """macOS refuses to set an option of a socket whose server has closed already."""
+    url = await serve(answering(HELLO))
+    port = int(url.rsplit(":", 1)[1])
+    touched: list[socket.socket] = []
+
+    def refuse(self, *_args):
+        if self.getpeername()[1] == port:  # ours, not the server's end
+            touched.append(self)
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(socket.socket, "setsockopt", refuse)
+    transport = MeasuringTransport()
+    with pytest.raises(httpx.ConnectError, match=f"cannot connect to 127.0.0.1:{port}: Invalid argument"):
+        await transport.handle_async_request(post(url))
+    assert [sock.fileno() for sock in touched] == [-1]
+    assert transport.open_connections == 0
+
+
 async def test_a_connection_that_nobody_waits_for_any_more_is_closed(serve, monkeypatch):
     """Cancelled in the very turn in which the connection was made."""
     url = await serve(answering(HELLO))

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from transport_servers import CHUNKED, OK, answering, body_of, chunked, post, quiet, read_all, stalling
+from transport_servers import CHUNKED, OK, answering, body_of, chunked, post, quiet, read_all, read_request, stalling
 
-from tui.engine.transport import MeasuringTransport, make_context
+from tui.core.errors import UsageError
+from tui.engine.transport import MeasuringTransport, StockTransport, make_context
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="the certificate is made with openssl")
 
@@ -86,7 +87,7 @@ async def test_a_large_request_goes_through(serve, trusting, server_context):
 async def test_an_unknown_certificate_is_refused_and_told_from_other_failures(serve, server_context):
     transport = MeasuringTransport()
     url = await serve(answering(HELLO), context=server_context)
-    with pytest.raises(httpx.ConnectError, match="certificate of localhost was refused: self-signed") as caught:
+    with pytest.raises(httpx.ConnectError, match=rf"certificate of {url[8:]} was refused: self-signed") as caught:
         await transport.handle_async_request(post(url))
     assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
     assert transport.open_connections == 0
@@ -106,8 +107,11 @@ async def test_a_server_without_tls_is_a_connect_error(serve, trusting):
         await reader.read()
 
     url = (await serve(plain)).replace("http:", "https:")
-    with pytest.raises(httpx.ConnectError, match=r"TLS handshake with 127\.0\.0\.1 failed"):
+    with pytest.raises(
+        httpx.ConnectError, match=rf"TLS handshake with {url[8:]} failed: .*does not speak TLS .*\(try http://\)"
+    ) as caught:
         await trusting.handle_async_request(post(url))
+    assert isinstance(caught.value.__cause__, ssl.SSLError)
 
 
 async def test_a_server_that_closes_during_the_handshake_is_a_connect_error(serve, trusting):
@@ -115,7 +119,7 @@ async def test_a_server_that_closes_during_the_handshake_is_a_connect_error(serv
         await reader.read(10)
 
     url = (await serve(hang_up)).replace("http:", "https:")
-    with pytest.raises(httpx.ConnectError, match="TLS handshake"):
+    with pytest.raises(httpx.ConnectError, match=f"{url[8:]} closed the connection during the TLS handshake"):
         await trusting.handle_async_request(post(url))
 
 
@@ -154,6 +158,91 @@ async def test_cancelling_at_any_step_leaves_no_connection(serve, certificate, s
         with pytest.raises(asyncio.CancelledError):
             await task
         assert transport.open_connections == 0
+
+
+def chain(error: BaseException) -> list[BaseException]:
+    """An error and all that led to it."""
+    found = [error]
+    while (cause := found[-1].__cause__ or found[-1].__context__) is not None:
+        found.append(cause)
+    return found
+
+
+async def test_the_stock_transport_keeps_a_refused_certificate_in_the_chain_of_causes(serve, server_context):
+    url = await serve(answering(HELLO), context=server_context)
+    stock = StockTransport()
+    with pytest.raises(httpx.ConnectError, match=rf"certificate of {url[8:]} was refused: self-signed") as caught:
+        await stock.handle_async_request(post(url))
+    assert any(isinstance(error, ssl.SSLCertVerificationError) for error in chain(caught.value))
+    await stock.aclose()
+
+
+async def test_behind_a_proxy_a_refused_certificate_is_the_server_s(serve, server_context):
+    behind = int((await serve(answering(HELLO), context=server_context)).rsplit(":", 1)[1])
+
+    async def tunnel(reader, writer):
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", behind)
+
+        async def pump(source, sink):
+            while data := await source.read(1 << 16):
+                sink.write(data)
+            sink.close()
+
+        await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
+
+    proxy = await serve(tunnel)
+    stock = StockTransport(proxy=proxy, proxy_shown="proxy.test:1 (HTTPS_PROXY)")
+    with pytest.raises(httpx.ConnectError, match="certificate of localhost:443 was refused: self-signed") as caught:
+        await stock.handle_async_request(post("https://localhost"))
+    assert any(isinstance(error, ssl.SSLCertVerificationError) for error in chain(caught.value))
+    await stock.aclose()
+
+
+async def test_the_stock_transport_tells_a_server_without_tls_too(serve):
+    async def plain(reader, writer):
+        await reader.read(10)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await reader.read()
+
+    url = (await serve(plain)).replace("http:", "https:")
+    stock = StockTransport()
+    with pytest.raises(httpx.ConnectError, match=rf"{url[8:]} failed: .*does not speak TLS") as caught:
+        await stock.handle_async_request(post(url))
+    assert any(isinstance(error, ssl.SSLError) for error in chain(caught.value))
+    await stock.aclose()
+
+
+@pytest.mark.parametrize("make", [make_context, StockTransport])
+@pytest.mark.parametrize(
+    ("content", "why"), [(None, "No such file"), (b"", "no certificate"), (b"not a certificate\n", "no certificate")]
+)
+def test_trusted_roots_that_cannot_be_read_are_a_usage_error(monkeypatch, tmp_path, make, content, why: str):
+    roots = tmp_path / "roots.pem"
+    if content is not None:
+        roots.write_bytes(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(roots))
+    with pytest.raises(UsageError, match=why) as caught:
+        make()
+    assert caught.value.where == "SSL_CERT_FILE"
+    assert "PEM" in caught.value.hint
+
+
+def test_a_folder_of_trusted_roots_that_is_none_is_a_usage_error(monkeypatch, tmp_path):
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "missing"))
+    with pytest.raises(UsageError, match="missing is no folder") as caught:
+        make_context()
+    assert caught.value.where == "SSL_CERT_DIR"
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    assert make_context().verify_mode == ssl.CERT_REQUIRED
+
+
+@pytest.mark.parametrize("host", [".foo", "a..b", "a" * 64])
+async def test_a_host_that_no_certificate_can_have_is_refused_before_connecting(trusting, host: str):
+    with pytest.raises(httpx.LocalProtocolError, match="no name that a certificate can have"):
+        await trusting.handle_async_request(post(f"https://{host}/v1"))
 
 
 def test_a_context_that_checks_nothing_is_refused():
