@@ -28,18 +28,19 @@ def main(streams: int = 100) -> None:
             by_hand = run([PYTHON, "tests/bench/httpx_by_hand.py", url, "sim", str(requests), str(streams)])
             tokens = sum(row["tokens"] for row in json.loads(by_hand.output))
             load = ["--base-url", url, "-m", "sim", "--prompt", "Name a river.", "--requests", str(requests)]
-            ours = run(
-                [PYTHON, "-m", "tui", "load", *load, "--concurrency", str(streams), "--ui", "none", "--json", "--out", out]
-            )
+            load += ["--concurrency", str(streams), "--ui", "none", "--json", "--out", out]
+            ours = run([PYTHON, "-m", "tui", "load", *load])
             done = json.loads(ours.output)
             assert tokens == done["tokens"]["completion"] == requests * TOKENS
             per_token = [1e6 * cost.cpu_s / tokens for cost in (by_hand, ours)]
             ratios.append(ours.cpu_s / by_hand.cpu_s)
             print(
                 f"{streams} streams, {tokens:,} tokens: httpx by hand {per_token[0]:.1f} µs a token "
-                f"({by_hand.max_rss_mb:.0f} MB), weir {per_token[1]:.1f} µs ({ours.max_rss_mb:.0f} MB): {ratios[-1]:.2f}x"
+                f"({by_hand.max_rss_mb:.0f} MB), weir {per_token[1]:.1f} µs ({ours.max_rss_mb:.0f} MB): "
+                f"{ratios[-1]:.2f}x"
             )
-    print(f"CPU per token, weir / httpx by hand, median of {ROUNDS}: {statistics.median(ratios):.2f}x (to reach: 0.50x)")
+    median = statistics.median(ratios)
+    print(f"CPU per token, weir / httpx by hand, median of {ROUNDS}: {median:.2f}x (to reach: 0.50x)")
 
 
 if __name__ == "__main__":

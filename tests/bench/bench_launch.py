@@ -44,8 +44,9 @@ def main() -> None:
             ours.append(until_first_request(weir))
             theirs.append(until_first_request(by_hand))
     print(
-        f"CPU from launch to the first request, median of {ROUNDS}: weir {statistics.median(ours):.3f} s (to reach: 0.4), "
-        f"httpx by hand {statistics.median(theirs):.3f} s: {statistics.median(ours) / statistics.median(theirs):.2f}x"
+        f"CPU from launch to the first request, median of {ROUNDS}: weir {statistics.median(ours):.3f} s "
+        f"(to reach: 0.4), httpx by hand {statistics.median(theirs):.3f} s: "
+        f"{statistics.median(ours) / statistics.median(theirs):.2f}x"
     )
 
 

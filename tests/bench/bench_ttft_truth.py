@@ -20,12 +20,11 @@ from tui.simulator.settings import SimulatorSettings
 
 
 def measure(streams: int, tokens_per_s: float, tokens: int, requests: int, bytes_per_s: int | None) -> None:
-    settings = SimulatorSettings(
-        ttft_s=0.5, itl_s=1 / tokens_per_s, jitter=0.3, tokens=tokens, models=(("sim", 1.0),)
-    )
+    settings = SimulatorSettings(ttft_s=0.5, itl_s=1 / tokens_per_s, jitter=0.3, tokens=tokens, models=(("sim", 1.0),))
     with SimulatorProcess(settings) as simulator, tempfile.TemporaryDirectory() as out:
-        load = ["--base-url", simulator.base_url, "-m", "sim", "--requests", str(requests), "--concurrency", str(streams)]
-        command = [PYTHON, "-m", "tui", "load", *load, "--ui", "dashboard", "--price", "in=1,out=2", "--out", out]
+        load = ["--base-url", simulator.base_url, "-m", "sim", "--requests", str(requests)]
+        load += ["--concurrency", str(streams), "--ui", "dashboard", "--price", "in=1,out=2", "--out", out]
+        command = [PYTHON, "-m", "tui", "load", *load]
         wall = OnAPty(command, 120, 40, bytes_per_s)
         wall.wait_until(lambda: any(Path(out).glob("*/summary.json")), within_s=180)
         wall.type("q")

@@ -233,6 +233,15 @@ def test_warm_up_calls_are_sent_and_recorded_and_counted_in_no_figure(quick: Sim
     ]
 
 
+def test_a_run_in_which_nothing_succeeded_is_no_success_when_its_time_is_up() -> None:
+    with SimulatorProcess(SimulatorSettings(refuse_rate=1.0, retry_after_s=20.0)) as refusing:
+        flags = ("-m", "sim-fast", "--duration", "700ms", "--concurrency", "4", "--json", "--no-save", "--ui", "none")
+        ran = weir("load", "--base-url", refusing.base_url, *flags)
+    assert ran.returncode == 1
+    assert json.loads(ran.stdout)["calls"]["failed"] > 0
+    assert "hint: send less" in ran.stderr
+
+
 def test_a_run_of_a_given_duration_ends_by_itself(quick: SimulatorProcess) -> None:
     ran = load(quick, "--duration", "300ms", "--concurrency", "2", "--json", "--no-save")
     found = summary_of(ran)

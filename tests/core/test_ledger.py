@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from call_story import Story, at
 
+import tui.core.ledger as ledger_module
 from tui.core.calls import State, TextKind, Usage
 from tui.core.clock import NS_PER_MS
 from tui.core.facts import Counted, LaneClosed, LimitsChanged, LoopLagged, Noticed, PhaseChanged, ToolNamed, Waited
@@ -303,3 +304,14 @@ def test_first_tokens_of_the_last_minute_do_not_pile_up() -> None:
     for call in range(1, 300):
         story.whole_call(call, begins=call * 1000)
     assert sum(each is not None for each in story.ledger.ttft_lately.by_second(at(300_000))) <= 60
+
+
+def test_texts_of_calls_long_ended_leave_memory_and_their_figures_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "KEPT_TEXTS", 3)
+    story = Story()
+    for call in range(1, 8):
+        story.whole_call(call, begins=call * 1000)
+    kept = [call for call, entry in story.ledger.calls.items() if entry.attempts[0].text()]
+    assert kept == [5, 6, 7]
+    assert story.ledger.calls[1].attempts[0].usage is not None
+    assert story.ledger.calls[1].ttft_ns is not None

@@ -8,11 +8,12 @@ from contextlib import suppress
 
 from tui.cli.parsing import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from tui.cli.target import endpoint_from, limits_from, messages_of, params_from
+from tui.core.advice import advice
 from tui.core.clock import nanoseconds
 from tui.core.errors import CallError
 from tui.core.figures import exact, money, ms, rate
 from tui.core.snapshot import Cost
-from tui.core.untrusted import clean
+from tui.core.untrusted import clean, clean_line
 from tui.jobs.streaming import Stream, StreamClient
 
 
@@ -43,11 +44,15 @@ async def _ask(args: argparse.Namespace, prompt: str) -> int:
         except CallError as error:
             code = EXIT_FAILED
             sys.stderr.write(f"\nerror: {error.state}: {clean(str(error))}")
+            if (hint := advice(str(error))) is not None:
+                sys.stderr.write(f"\nhint: {hint}")
         except asyncio.CancelledError:
             code = EXIT_INTERRUPTED
             await answer.aclose()
         if sys.stdout.isatty() and answer.text and not answer.text.endswith("\n"):
             sys.stdout.write("\n")
+        for tool in answer.tool_calls:
+            sys.stderr.write(f"\ntool call: {clean_line(tool.name)}({clean_line(tool.arguments)})")
         if not args.quiet or code == EXIT_FAILED:
             sys.stderr.write(f"\n{figures(answer)}\n")
     return code

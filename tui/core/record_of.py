@@ -52,13 +52,13 @@ def record_of(
         usage_source=None if usage is None else "estimated" if attempt and attempt.usage_estimated else "usage",
         text=attempt.text() or attempt.text(TextKind.REFUSAL) if attempt else "",
         reasoning=attempt.text(TextKind.REASONING) if attempt else "",
-        tool_calls=_tools(attempt, 0) if attempt else (),
+        tool_calls=tool_calls(attempt, 0) if attempt else (),
         choices=tuple(
             ChoiceRecord(
                 index=choice,
                 text=attempt.text(choice=choice) or attempt.text(TextKind.REFUSAL, choice),
                 reasoning=attempt.text(TextKind.REASONING, choice),
-                tool_calls=_tools(attempt, choice),
+                tool_calls=tool_calls(attempt, choice),
                 finish_reason=entry.finish_reasons.get(choice),
             )
             for choice in choices
@@ -70,7 +70,8 @@ def record_of(
     )
 
 
-def _tools(attempt: AttemptEntry, choice: int) -> tuple[ToolCallRecord, ...]:
+def tool_calls(attempt: AttemptEntry, choice: int) -> tuple[ToolCallRecord, ...]:
+    """The tool calls of one choice, by their index."""
     return tuple(
         ToolCallRecord(id, name, attempt.text(TextKind.TOOL, choice, index))
         for (of, index), (id, name) in sorted(attempt.tools.items())

@@ -20,7 +20,7 @@ import os
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -35,6 +35,8 @@ from tui.core.errors import CallError, UsageError
 from tui.core.facts import Fact, Finished, Queued, TextCame
 from tui.core.ledger import Ledger, stream_tokens_per_s, tpot_ns
 from tui.core.money import Money, Price, parse_price
+from tui.core.record_of import tool_calls
+from tui.core.records import ToolCallRecord
 from tui.core.retry import RetryPolicy
 from tui.engine.attempt import Line
 from tui.engine.call import Ending, run_call
@@ -50,7 +52,8 @@ from tui.files.price_book import PriceBook
 from tui.wire.chat import normalise_base_url
 
 HANDOFF_PIECES = 64
-PRICE_WAIT_S = 3.0
+PRICE_WAIT_S = 1.0
+"""The end of an iteration waits so long for a price that is still looked up (it began with the stream)."""
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 
 Messages = Sequence[Mapping[str, Any]]
@@ -149,15 +152,16 @@ class StreamClient:
 
     async def aclose(self) -> None:
         """Stop the streams under way, and close every connection."""
-        await asyncio.gather(*(stream.stop() for stream in self._under_way))
         self._lag.stop()
         for lookup in self._prices.values():
             lookup.cancel()
-        await asyncio.gather(*self._prices.values(), return_exceptions=True)
-        for desk in self._desks.values():
-            await desk.close()
-        if self._transport is not None:
-            await self._transport.aclose()
+        async with AsyncExitStack() as ending:  # all of it, also when our caller is cancelled once more
+            if self._transport is not None:
+                ending.push_async_callback(self._transport.aclose)
+            for desk in self._desks.values():
+                ending.push_async_callback(desk.close)
+            await asyncio.gather(*(stream.stop() for stream in self._under_way))
+            await asyncio.gather(*self._prices.values(), return_exceptions=True)
 
     def stream(
         self,
@@ -256,6 +260,7 @@ class Stream:
         plan = CallPlan(1, self._model, messages, params)
         now = now_ns()
         self._ledger.fold(Queued(1, now, now, self._model, plan.prompt))
+        self._client.begin_pricing(self._model)
         self._work = asyncio.create_task(self._run(plan))
         self._work.add_done_callback(lambda _: self._arrived.set())
         self._client.began(self, self._work)
@@ -304,8 +309,11 @@ class Stream:
         if self._pieces:
             self._taken.set()
             return self._pieces.popleft()
-        self._work.result()
         ending = self._ending
+        if not self._work.cancelled():
+            self._work.result()  # raises what should not have happened
+        elif ending is None:
+            raise CallError(State.CANCELLED.value, "the stream was closed before it began")
         if ending is not None and ending.state is not State.DONE:
             status = ending.failure.status if ending.failure is not None else None
             raise CallError(ending.state.value, ending.error or ending.state.value, status)
@@ -325,9 +333,15 @@ class Stream:
 
     @property
     def text(self) -> str:
-        """The answer so far."""
+        """The answer so far, or the refusal that came in its place."""
         attempt = self._entry.delivering
-        return attempt.text() if attempt else ""
+        return attempt.text() or attempt.text(TextKind.REFUSAL) if attempt else ""
+
+    @property
+    def tool_calls(self) -> tuple[ToolCallRecord, ...]:
+        """The tools that the model asked for so far."""
+        attempt = self._entry.delivering
+        return tool_calls(attempt, 0) if attempt else ()
 
     @property
     def reasoning(self) -> str:
@@ -384,7 +398,6 @@ class Stream:
         if isinstance(fact, TextCame):
             self._pieces.append(fact)
             self._arrived.set()
-            self._client.begin_pricing(self._model)
 
     async def _hold(self) -> None:
         """Between two reads: wait for the reader. Nobody reads the socket meanwhile."""
