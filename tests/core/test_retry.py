@@ -35,7 +35,7 @@ def test_trouble_on_the_line_before_the_first_token_is_retried(kind: FailureKind
     assert isinstance(asked(Failure(kind, "trouble")), Wait)
 
 
-@pytest.mark.parametrize("kind", [FailureKind.CERTIFICATE, FailureKind.DEADLINE, FailureKind.PROTOCOL])
+@pytest.mark.parametrize("kind", [FailureKind.CERTIFICATE, FailureKind.PROTOCOL])
 @pytest.mark.parametrize("word", [None, True])
 def test_what_another_try_cannot_mend_is_not_retried_whatever_the_server_says(
     kind: FailureKind, word: bool | None

@@ -102,3 +102,13 @@ def test_the_footer_shows_whole_hints_only() -> None:
         shown = footer_row(HINTS, None, "16 places", width, COLOUR)
         assert shown.cell_length == width
         assert set(shown.text.split()) <= {part for word in words for part in word.split()}
+
+
+@pytest.mark.parametrize("height", [5, 8])
+def test_a_token_limit_and_skipped_pictures_are_shown_when_there_are_any(height: int) -> None:
+    shown = snapshot()
+    assert "TPM" not in text(shown, 200, height)
+    limited = replace(shown, run=replace(shown.run, tpm_limit=120_000), tokens_60s=4_200, frames_dropped=17)
+    assert "TPM" in text(limited, 200, height)
+    assert "120k" in text(limited, 200, height)
+    assert "17 skipped" in text(limited, 200, height)

@@ -228,12 +228,19 @@ def _full(ledger: Ledger, call: CallEntry, now: int) -> FullCall:
         prompt=call.prompt,
         attempts=[_attempt(call, entry) for entry in call.attempts],
         queue_ns=call.admitted_at - call.due_at if call.admitted_at is not None else None,
+        ttfa_ns=_ttfa(attempt),
         chunks=attempt.chunks if attempt else 0,
         largest_gap_ns=attempt.largest_gap_ns if attempt and attempt.chunks > 1 else None,
         prompt_tokens=usage.prompt if usage else None,
         reasoning_tokens=usage.reasoning if usage else None,
         cached_tokens=usage.cached if usage else None,
     )
+
+
+def _ttfa(attempt: AttemptEntry | None) -> int | None:
+    if attempt is None or attempt.first_answer_at is None or attempt.first_answer_at == attempt.first_token_at:
+        return None
+    return attempt.first_answer_at - attempt.sent_at
 
 
 def _attempt(call: CallEntry, attempt: AttemptEntry) -> AttemptView:

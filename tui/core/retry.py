@@ -20,8 +20,6 @@ class FailureKind(StrEnum):
     CERTIFICATE = "certificate"
     TIMEOUT = "timeout"
     """Connecting, waiting for the first byte, or silence in the stream."""
-    DEADLINE = "deadline"
-    """The call's whole time is used up."""
     RESET = "reset"
     """The connection died, or the stream ended without a stop, a usage or [DONE]."""
     STATUS = "status"
@@ -102,7 +100,7 @@ def backoff_s(attempt: int, hint_s: float | None, jitter: float, policy: RetryPo
 
 
 def _retryable(failure: Failure) -> bool:
-    if failure.kind in (FailureKind.CERTIFICATE, FailureKind.DEADLINE, FailureKind.PROTOCOL):
+    if failure.kind in (FailureKind.CERTIFICATE, FailureKind.PROTOCOL):
         return False
     if failure.should_retry is not None:
         return failure.should_retry

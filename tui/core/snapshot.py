@@ -143,6 +143,8 @@ class FullCall(msgspec.Struct, frozen=True):
     prompt: str
     attempts: list[AttemptView]
     queue_ns: int | None = None
+    ttfa_ns: int | None = None
+    """Sent to the first *content*; None where the model did not reason first."""
     chunks: int = 0
     largest_gap_ns: int | None = None
     prompt_tokens: int | None = None

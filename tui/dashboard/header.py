@@ -182,8 +182,8 @@ def _chosen(shown: list[Tile], sizes: list[int], room: int, gap: int) -> list[in
 
 def _inline(shown: list[Tile], width: int, theme: Theme) -> list[Strip]:
     """Two rows for small screens: calls and retries, then the other figures with small charts."""
-    calls, requests, speed, ttft, retries, cost, lag = shown
-    return [_inline_row([calls, retries], width, theme), _inline_row([requests, speed, ttft, cost, lag], width, theme)]
+    calls, retries, *others = sorted(shown, key=lambda tile: not tile.of_calls)
+    return [_inline_row([calls, retries], width, theme), _inline_row(others, width, theme)]
 
 
 def _inline_row(shown: list[Tile], width: int, theme: Theme) -> Strip:

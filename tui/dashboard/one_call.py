@@ -70,6 +70,8 @@ def _timings(full: FullCall, width: int, theme: Theme) -> list[Strip]:
         ("retries", figures.count(pane.retries)),
         ("cost", figures.money(pane.cost)),
     ]
+    if full.ttfa_ns is not None:
+        known.insert(1, ("TTFA", figures.ms(full.ttfa_ns)))
     column = 23
     each = max(1, (width - 2) // column)
     rows: list[Strip] = []

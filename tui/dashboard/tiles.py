@@ -30,6 +30,8 @@ class Tile:
     """Used and allowed: drawn as a bar."""
     parts: list[tuple[int, Ink]] = field(default_factory=list)
     """Numbers whose proportion is drawn as a bar of colours."""
+    of_calls: bool = False
+    """It counts calls and tries; the others measure."""
 
     @property
     def least(self) -> int:
@@ -69,9 +71,11 @@ class Tile:
 
 def tiles(snapshot: Snapshot, theme: Theme, wide: bool) -> list[Tile]:
     """All tiles from left to right; `wide` tells the states of calls apart more finely."""
+    limit = snapshot.run.tpm_limit
     return [
         _calls(snapshot, theme, wide),
         _requests(snapshot, theme),
+        *([_tpm(snapshot, limit, theme)] if limit is not None else []),
         _tokens(snapshot, theme),
         _ttft(snapshot, theme),
         _retries(snapshot, theme),
@@ -122,7 +126,7 @@ def _calls(snapshot: Snapshot, theme: Theme, wide: bool) -> Tile:
         (counts.backing_off, "violet"),
         (max(0, snapshot.run.concurrency - counts.running), "faint"),
     ]
-    return Tile(0, label, value, inline, parts=parts)
+    return Tile(0, label, value, inline, parts=parts, of_calls=True)
 
 
 def _named(theme: Theme, label: str, value: str) -> tuple[list[Piece], list[Piece], list[Piece]]:
@@ -147,6 +151,14 @@ def _requests(snapshot: Snapshot, theme: Theme) -> Tile:
         spark=snapshot.attempts_by_second,
         spark_ink="blue",
         gauge=(snapshot.attempts_60s, limit) if limit is not None else None,
+    )
+
+
+def _tpm(snapshot: Snapshot, limit: int, theme: Theme) -> Tile:
+    dim, bright = theme.style("dim", GROUND), theme.style("bright", GROUND, True)
+    used, most = figures.count(snapshot.tokens_60s), f"/{figures.count(limit)}"
+    return Tile(
+        6, [("TPM", dim)], [(used.rjust(5), bright), (f" {most}", dim)], [("TPM ", dim), (used, bright), (most, dim)]
     )
 
 
@@ -184,6 +196,7 @@ def _retries(snapshot: Snapshot, theme: Theme) -> Tile:
         [("retries  ", dim), ("429s", dim)],
         [(f"↻ {retries}".ljust(9), lit), (http_429, refused)],
         [("↻ ", lit), (retries, lit), (" retries", dim), ("  429s ", dim), (http_429, refused)],
+        of_calls=True,
     )
 
 
@@ -198,5 +211,10 @@ def _lag(snapshot: Snapshot, theme: Theme) -> Tile:
     lag = snapshot.lag.p99 if snapshot.lag is not None else None
     label, value, _ = _named(theme, "lag p99", figures.ms(lag))
     _, _, inline = _named(theme, "lag", figures.ms(lag))
-    late: list[Piece] = [(f" {snapshot.late} late", theme.style("amber", GROUND))] if snapshot.late else []
-    return Tile(5, label, [*value, *late], [*inline, *late])
+    # What takes from the picture's worth: stamps that were late, frames that this terminal was too slow for.
+    doubts: list[Piece] = [
+        (f" {figures.count(n)} {what}", theme.style("amber", GROUND))
+        for n, what in ((snapshot.late, "late"), (snapshot.frames_dropped, "skipped"))
+        if n
+    ]
+    return Tile(5, label, [*value, *doubts], [*inline, *doubts])
