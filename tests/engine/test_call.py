@@ -77,7 +77,7 @@ FAULTS: dict[str, tuple[Act, tuple[State, int], str]] = {
                             "The engine is overloaded"),
     "is busy under 200 and JSON": (answers_json(json.loads(BUSY)), FAILED_3, "The engine is overloaded"),
     "429 without a hint": (refuses("429 Too Many Requests", "slow down"), FAILED_3, "HTTP 429: slow down"),
-    "503 in HTML": (says(reply("503 Busy", b"<h1>Busy</h1>")), FAILED_3, "HTTP 503: <h1>Busy</h1>"),
+    "503 in HTML": (says(reply("503 Busy", b"<h1>Busy</h1>")), FAILED_3, "HTTP 503: Busy"),
     "529 without a word": (says(reply("529 Overloaded")), FAILED_3, "HTTP 529"),
     "400 that may be retried": (refuses("400 Bad", "odd", None, "x-should-retry: true"), FAILED_3, "HTTP 400: odd"),
     # another try cannot help

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import ssl
 
+import httpx
 import pytest
 from rude_server import (
     Act,
@@ -20,6 +22,7 @@ from tui.core.errors import UsageError
 from tui.core.secrets import Secret
 from tui.engine.endpoint import Endpoint
 from tui.engine.models import list_models, only_model
+from tui.engine.transport import MeasuringTransport
 from tui.simulator.server import Simulator
 from tui.simulator.settings import SimulatorSettings
 
@@ -94,3 +97,68 @@ async def test_control_characters_in_a_name_reach_no_terminal() -> None:
         with pytest.raises(UsageError) as error:
             await only_model(Endpoint(server.base_url))
     assert "\x1b" not in error.value.hint + str(error.value)
+
+
+async def hint_of(base_url: str) -> tuple[str, str]:
+    """What a question for the models comes to, and what is advised."""
+    with pytest.raises(UsageError) as error:
+        await list_models(Endpoint(base_url, Secret(KEY)))
+    return str(error.value), error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("act", "advice"),
+    [
+        (refuses("401 No", "bad key"), "--api-key-env"),
+        (refuses("502 Bad Gateway", "upstream"), "check that the server runs"),
+        (refuses("503 Unavailable", "loading"), "check that the server runs"),
+        (refuses("404 Not Found", "nothing here"), "name the model with -m"),
+        (refuses("429 Slow", "slow down"), "wait a little"),
+        (then_resets(), "check that the server runs"),
+        (then_silence(), "check that the server runs"),
+        (then_closes(b"nonsense\r\n\r\n"), "name the model with -m"),
+    ],
+)
+async def test_the_hint_fits_what_went_wrong(act: Act, advice: str) -> None:
+    async with RudeServer(act) as server:
+        assert advice in (await hint_of(server.base_url))[1]
+
+
+async def test_a_server_that_is_not_there_is_not_answered_with_name_the_model() -> None:
+    async with RudeServer(then_resets()) as server:
+        gone = server.base_url
+    what, hint = await hint_of(gone)
+    assert "Connection refused" in what
+    assert "-m" not in hint.split()
+
+
+async def test_a_dead_proxy_is_what_the_error_and_the_hint_are_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with RudeServer(then_resets()) as server:
+        dead = server.base_url.removesuffix("/v1").replace("//", "//user:canary@")
+    monkeypatch.setenv("HTTP_PROXY", dead)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    what, hint = await hint_of("http://api.test/v1")
+    assert f"cannot connect to the proxy {dead.rpartition('@')[2]} (HTTP_PROXY): Connection refused" in what
+    assert "HTTP_PROXY" in hint
+    assert "canary" not in what + hint
+
+
+async def test_a_port_without_tls_and_a_refused_certificate_have_hints_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with RudeServer(says(b"x")) as server:
+
+        async def refuse(*_args: object) -> None:
+            error = httpx.ConnectError("the certificate of api.test:443 was refused: expired")
+            raise error from ssl.SSLCertVerificationError(1, "expired")
+
+        monkeypatch.setattr(MeasuringTransport, "handle_async_request", refuse)
+        what, hint = await hint_of(server.base_url)
+        assert "certificate" in what
+        assert "SSL_CERT_FILE" in hint
+
+        async def no_tls(*_args: object) -> None:
+            raise httpx.ConnectError("no TLS") from ssl.SSLError(1, "WRONG_VERSION_NUMBER")
+
+        monkeypatch.setattr(MeasuringTransport, "handle_async_request", no_tls)
+        assert "http://" in (await hint_of(server.base_url))[1]

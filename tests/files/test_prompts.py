@@ -143,3 +143,11 @@ def test_what_is_no_readable_file_is_refused_at_once(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as raised:
             read_prompts(tmp_path / name)
         assert raised.value.what == what
+
+
+def test_a_file_can_be_read_without_the_flags_that_windows_does_not_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("O_CLOEXEC", "O_NONBLOCK"):
+        monkeypatch.delattr(os, name)
+    assert list(read_prompts(write(tmp_path, "p.txt", b"one\n"))) == [user("one")]

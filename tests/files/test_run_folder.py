@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -120,3 +121,33 @@ def test_a_link_in_an_atomic_writes_place_is_replaced_and_not_followed(tmp_path:
 def test_a_folder_that_has_gone_is_an_error_and_not_a_crash(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="No such file"):
         write_private_atomic(tmp_path / "gone" / "file", b"")
+
+
+def test_it_works_without_the_flags_that_windows_does_not_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_DIRECTORY"):
+        monkeypatch.delattr(os, name)
+    open_file, opened = os.open, list[Path]()
+
+    def no_folders(path: Path, flags: int, mode: int = 0o777) -> int:
+        if Path(path).is_dir():
+            raise PermissionError(13, "Permission denied")
+        opened.append(path)
+        return open_file(path, flags, mode)
+
+    def only_closed_files(source: Path, target: Path) -> None:
+        assert not any(os.path.samestat(os.fstat(handle), os.stat(source)) for handle in open_handles())
+        os.rename(source, target)
+
+    monkeypatch.setattr(os, "open", no_folders)
+    monkeypatch.setattr(os, "replace", only_closed_files)
+    write_private_atomic(tmp_path / "a.json", b"{}")
+    assert (tmp_path / "a.json").read_bytes() == b"{}"
+    assert len(opened) == 1
+    open_private(tmp_path / "new").close()
+
+
+def open_handles() -> Iterator[int]:
+    for handle in range(256):
+        with suppress(OSError):
+            os.fstat(handle)
+            yield handle

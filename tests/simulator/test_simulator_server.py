@@ -319,7 +319,6 @@ async def test_reset_forgets_everything():
         (b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
         (b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
         (b"GET /v1/models HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", 400),
-        (b"GET /v1/models HTTP/1.0\r\n\r\n", 505),
         (b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", 413),
         (b"GET /" + b"a" * 70_000, 431),
         (b"GET / HTTP/1.1\r\nX: " + b"a" * 70_000, 431),
@@ -334,6 +333,31 @@ async def test_what_cannot_be_answered_is_refused_with_a_reason(request_bytes, s
         assert answer.json()["error"]["message"]
         # Whoever comes next is served.
         assert (await ask(simulator.port, chat())).status == 200
+
+
+@pytest.mark.parametrize("header", ["Connection: close", "Connection: keep-alive", "Expect: 100-continue"])
+async def test_a_client_of_http_1_0_gets_a_body_that_ends_with_the_connection(header: str):
+    """nginx asks the servers behind it in HTTP/1.0 unless it is told otherwise."""
+    async with Simulator(quick(itl_s=0.0001)) as simulator:
+        same = await ask(simulator.port, chat(stream=True))
+        async with Client(simulator.port) as client, Client(simulator.port) as second:
+            await second.ask({}, "/_reset")
+            request = rendered("POST", "/v1/chat/completions", chat(stream=True), header)
+            client.writer.write(request.replace(b"HTTP/1.1", b"HTTP/1.0"))
+            answer = await client.head()
+            assert answer.status == 200
+            assert "transfer-encoding" not in answer.headers
+            assert answer.headers["connection"] == "close"
+            assert await client.reader.read() == same.body
+
+
+async def test_a_whole_answer_in_http_1_0_has_its_length_and_closes():
+    async with Simulator(quick()) as simulator, Client(simulator.port) as client:
+        client.writer.write(b"GET /v1/models HTTP/1.0\r\n\r\n")
+        answer = await client.answer()
+        assert answer.json()["data"][0]["id"] == "sim"
+        assert answer.headers["connection"] == "close"
+        assert await client.reader.read() == b""
 
 
 async def test_an_endless_chunked_body_is_refused():

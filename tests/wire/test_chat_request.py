@@ -1,6 +1,8 @@
 import json
+import ssl
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -76,6 +78,10 @@ def test_a_prompt_with_a_lone_surrogate_is_still_json():
         ("http://[::1]:8600", "http://[::1]:8600/v1"),
         ("http://host:/v2", "http://host/v2"),
         ("http://bücher.example", "http://bücher.example/v1"),
+        ("http://my_host.:1", "http://my_host.:1/v1"),
+        ("http://[fe80::1%eth0]:1", "http://[fe80::1%eth0]:1/v1"),
+        ("http://1.2.3", "http://1.2.3/v1"),
+        ("https://host/chat", "https://host/chat"),
     ],
 )
 def test_a_base_url_is_brought_into_one_form(text: str, expected: str):
@@ -115,6 +121,14 @@ def test_a_base_url_is_brought_into_one_form(text: str, expected: str):
         ("http://ho\tst", "blank"),
         ("http://host\x00", "control character"),
         ("http://host\\@evil", "backslash"),
+        ("https://.foo/v1", "no name can be"),
+        ("http://a..b", "no name can be"),
+        ("http://" + "a" * 64, "no name can be"),
+        ("http://" + "b\u00fc" * 40, "no name can be"),
+        ("http://1.2.3.999", "no name can be"),
+        ("http://127.0.0.01", "no name can be"),
+        ("https://host/v1/chat/completions", "ends in /chat/completions"),
+        ("https://host/chat/completions/", "ends in /chat/completions"),
     ],
 )
 def test_a_base_url_that_cannot_be_used_is_refused_with_a_hint(text: str, what: str):
@@ -123,6 +137,31 @@ def test_a_base_url_that_cannot_be_used_is_refused_with_a_hint(text: str, what: 
     assert caught.value.where == "--base-url"
     assert caught.value.hint
     assert "hunter2" not in str(caught.value) + caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["http://::1:8602", "http://fe80::1/v1", "https://2001:db8::1:443/v1"])
+def test_an_ipv6_address_without_brackets_is_told_of_them(text: str):
+    with pytest.raises(UsageError, match="bad host or port") as caught:
+        normalise_base_url(text)
+    assert "[::1]" in caught.value.hint
+
+
+def test_the_hint_about_chat_completions_says_to_leave_it_out():
+    with pytest.raises(UsageError) as caught:
+        normalise_base_url("https://host/v1/chat/completions")
+    assert "leave /chat/completions out of --base-url" in caught.value.hint
+
+
+@given(st.text(alphabet="aA0.9-_xn:[]%ü。/", max_size=20).map("http://".__add__))
+@settings(max_examples=300, deadline=None)
+def test_a_host_that_is_accepted_makes_neither_look_up_nor_tls_raise_later(text: str):
+    try:
+        url = httpx.URL(normalise_base_url(text))
+    except (UsageError, httpx.InvalidURL):  # what IDNA forbids is httpx's to know; the transport refuses it
+        return
+    host = url.raw_host.decode("ascii")
+    host.encode("idna")
+    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=host)
 
 
 @given(st.text(max_size=20).map("http://".__add__))

@@ -81,6 +81,21 @@ def test_milliseconds_come_first_where_they_can_be_used(milliseconds: str, secon
     assert wait_hint(headers, NOW) == expected
 
 
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"llm_provider-retry-after": "60"}, 60.0),
+        ({"llm_provider-retry-after": "Wed, 30 Sep 2015 21:24:36 GMT"}, 20.0),
+        ({"llm_provider-retry-after-ms": "1500", "llm_provider-retry-after": "60"}, 1.5),
+        ({"retry-after": "5", "llm_provider-retry-after-ms": "1500", "llm_provider-retry-after": "60"}, 5.0),
+        ({"retry-after": "soon", "llm_provider-retry-after": "60"}, 60.0),
+        ({"llm_provider-retry-after": "-1"}, None),
+    ],
+)
+def test_what_the_provider_behind_a_litellm_proxy_said_comes_last(headers: dict[str, str], expected: float | None):
+    assert wait_hint(headers, NOW) == expected
+
+
 def test_without_headers_there_is_no_hint():
     assert wait_hint({}, NOW) is None
     assert should_retry({}) is None

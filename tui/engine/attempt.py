@@ -29,7 +29,7 @@ from tui.core.facts import (
 )
 from tui.core.retry import Failure, FailureKind
 from tui.engine.endpoint import Endpoint, TimeLimits
-from tui.engine.transport import Body, Instants, Read
+from tui.engine.transport import Body, Instants, Read, UnreadableReply, causes
 from tui.wire.chat import (
     ChatReader,
     Delta,
@@ -50,7 +50,6 @@ RESPONSE_LIMIT = 64 << 20
 ERROR_BODY_LIMIT = 64 << 10
 LAST_WORDS_S = 5.0
 _REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id", "x-litellm-call-id")
-_CUT = ("closed", "disconnected", "ConnectionTerminated", "StreamReset")
 
 Emit = Callable[[Fact], None]
 
@@ -332,18 +331,15 @@ def _kind_of(error: Exception) -> FailureKind:
         return FailureKind.TIMEOUT
     if isinstance(error, httpx.ConnectError):
         return _kind_of_connecting(error)
-    # A connection that ended too early, which another try may mend, and bytes that are no HTTP or pass a bound,
-    # which it does not, are one class to httpx; only the words tell them apart (ours, httpcore's and h2's).
-    cut = isinstance(error, httpx.RemoteProtocolError) and any(word in str(error) for word in _CUT)
-    return FailureKind.RESET if cut or isinstance(error, httpx.NetworkError) else FailureKind.PROTOCOL
+    cut = isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError) and not isinstance(error, UnreadableReply)
+    return FailureKind.RESET if cut else FailureKind.PROTOCOL
 
 
-def _kind_of_connecting(error: BaseException | None) -> FailureKind:
+def _kind_of_connecting(error: BaseException) -> FailureKind:
     """What lies beneath a ConnectError: TLS that cannot succeed, or something another try may mend."""
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
+    for cause in causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
             return FailureKind.CERTIFICATE
-        if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
             return FailureKind.PROTOCOL  # the other end does not speak TLS, or none of ours
-        error = error.__cause__ or error.__context__
     return FailureKind.CONNECT

@@ -1,11 +1,14 @@
-"""tiktoken in a process of its own: `python -m tui.files.counting MODEL`, frames on stdin and stdout.
+"""tiktoken in a process of its own: `python -m tui.files.counting`, frames on stdin and stdout.
+
+The first frame is the name of the model, which may hold anything and so is no argument; the others are questions.
 
 Why a process and not a thread: making an encoding holds Python's lock for 160 to 200 ms (o200k_base, measured),
 and tokens that reach the socket meanwhile share one kernel stamp. The engine's loop must not stand still.
 """
 
 import sys
-from typing import Any, BinaryIO
+from collections.abc import Iterator
+from typing import BinaryIO
 
 import msgspec
 
@@ -20,13 +23,6 @@ class Count(msgspec.Struct, frozen=True, tag=True):
     texts: list[str]
 
 
-class CountPrompt(msgspec.Struct, frozen=True, tag=True):
-    """Tokens of a chat prompt."""
-
-    id: int
-    messages: list[dict[str, Any]]
-
-
 class Grow(msgspec.Struct, frozen=True, tag=True):
     """More of some growing texts (by key); answered with the tokens of each so far. Other keys are forgotten."""
 
@@ -34,7 +30,7 @@ class Grow(msgspec.Struct, frozen=True, tag=True):
     growth: dict[str, str]
 
 
-Question = Count | CountPrompt | Grow
+Question = Count | Grow
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -47,29 +43,36 @@ class Counted(msgspec.Struct, frozen=True):
     """What people should know about these counts."""
 
 
-def serve(model: str, source: BinaryIO, sink: BinaryIO) -> None:
+def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Answer questions until the source ends."""
     from tui.files.token_counter import load_counter
 
-    counter = load_counter(model)
+    bodies = _bodies(source)
+    model = next(bodies, None)
+    if model is None:
+        return
+    counter = load_counter(msgspec.msgpack.decode(model, type=str))
     decoder = msgspec.msgpack.Decoder(Question)
-    frames, growing = Frames(), dict[str, LiveTokens]()
-    while data := source.read1(1 << 16):  # type: ignore[attr-defined]  # of every buffered reader
-        for body in frames.take(data):
-            question = decoder.decode(body)
-            match question:
-                case Count():
-                    tokens = [counter.count(text) for text in question.texts]
-                case CountPrompt():
-                    tokens = [counter.prompt_tokens(question.messages)]
-                case Grow():
-                    growing = {key: growing.get(key) or LiveTokens(counter.count) for key in question.growth}
-                    for key, text in question.growth.items():
-                        growing[key].feed(text)
-                    tokens = [text.tokens() for text in growing.values()]
-            sink.write(frame(msgspec.msgpack.encode(Counted(question.id, tokens, counter.note))))
+    growing = dict[str, LiveTokens]()
+    for body in bodies:
+        question = decoder.decode(body)
+        match question:
+            case Count():
+                tokens = [counter.count(text) for text in question.texts]
+            case Grow():
+                growing = {key: growing.get(key) or LiveTokens(counter.count) for key in question.growth}
+                for key, text in question.growth.items():
+                    growing[key].feed(text)
+                tokens = [text.tokens() for text in growing.values()]
+        sink.write(frame(msgspec.msgpack.encode(Counted(question.id, tokens, counter.note))))
         sink.flush()
 
 
+def _bodies(source: BinaryIO) -> Iterator[bytes]:
+    frames = Frames()
+    while data := source.read1(1 << 16):  # type: ignore[attr-defined]  # of every buffered reader
+        yield from frames.take(data)
+
+
 if __name__ == "__main__":
-    serve(sys.argv[1], sys.stdin.buffer, sys.stdout.buffer)
+    serve(sys.stdin.buffer, sys.stdout.buffer)

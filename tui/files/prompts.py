@@ -201,8 +201,8 @@ def _kind(value: Any) -> str:
 
 def _open(path: Path, where: str) -> BinaryIO:
     try:
-        # O_NONBLOCK: opening a pipe would wait for its writer for ever.
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+        # O_NONBLOCK: opening a pipe would wait for its writer for ever. O_BINARY: Windows would change line ends.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise _unreadable(where, error) from error
     mode = os.fstat(handle).st_mode

@@ -55,7 +55,8 @@ def file_name(text: str) -> str:
 
 def open_private(path: Path) -> BinaryIO:
     """A new file, 0600, open for writing; FileExistsError when anything is there, a link included."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)  # Unix has the one, Windows the other
     return os.fdopen(os.open(path, flags, 0o600), "wb")
 
 
@@ -66,26 +67,29 @@ def write_private_atomic(path: Path, content: bytes | Iterable[bytes]) -> None:
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with open_private(temporary) as file:
-            try:
+        file = open_private(temporary)
+        try:
+            with file:
                 if isinstance(content, bytes):
                     file.write(content)
                 else:
                     file.writelines(content)
                 file.flush()
                 os.fsync(file.fileno())
-                os.replace(temporary, path)
-            except BaseException:  # half a file is left to nobody
-                temporary.unlink(missing_ok=True)
-                raise
+            os.replace(temporary, path)  # closed, for Windows renames no open file
+        except BaseException:  # half a file is left to nobody
+            temporary.unlink(missing_ok=True)
+            raise
         _sync_folder(path.parent)
     except OSError as error:
         raise RecordError(f"{clean_line(str(path))} cannot be written: {error.strerror or error}") from error
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    """Make the rename itself durable, where a folder can be opened (not on Windows)."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
     finally:

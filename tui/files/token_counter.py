@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tui.core.live_tokens import estimated_tokens, last_cut
+from tui.files.prompt_texts import counted_texts, overhead_tokens
 from tui.files.token_ranks import RANKS, RanksMissing, ranks_folder
 
 if TYPE_CHECKING:
@@ -20,11 +21,6 @@ DEFAULT_ENCODING = "o200k_base"
 MAX_SLICE = 16_000
 """Characters that tiktoken gets at once. Its pattern overflows its stack on a million blanks (a Rust panic,
 which is no Exception), and a word of a million letters takes half a second at a stretch."""
-
-_TOKENS_A_MESSAGE = 3
-_TOKENS_A_NAME = 1
-_TOKENS_A_REPLY = 3
-"""OpenAI's cookbook, "How to count tokens with tiktoken": every reply is primed with three tokens."""
 
 _loading = threading.Lock()
 """One load at a time: a load sets an environment variable for its duration."""
@@ -55,17 +51,7 @@ class TokenCounter:
 
     def prompt_tokens(self, messages: Sequence[Mapping[str, Any]]) -> int:
         """Tokens of a chat prompt, with OpenAI's overhead a message; images and tools are not counted."""
-        total = _TOKENS_A_REPLY
-        for message in messages:
-            total += _TOKENS_A_MESSAGE
-            for field, value in message.items():
-                if isinstance(value, str):
-                    total += self.count(value)
-                elif field == "content" and isinstance(value, list):
-                    total += sum(self.count(text) for text in _texts(value))
-                if field == "name":
-                    total += _TOKENS_A_NAME
-        return total
+        return overhead_tokens(messages) + sum(map(self.count, counted_texts(messages)))
 
 
 def load_counter(model: str) -> TokenCounter:
@@ -109,9 +95,3 @@ def _environment(name: str, value: str) -> Iterator[None]:
             os.environ.pop(name, None)
         else:
             os.environ[name] = before
-
-
-def _texts(parts: list[Any]) -> Iterator[str]:
-    for part in parts:
-        if isinstance(part, dict) and isinstance(part.get("text"), str):
-            yield part["text"]

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as the simulator needs it: bytes in, requests out; heads and errors as bytes. Opens no socket."""
+"""HTTP/1.1 and 1.0 as the simulator needs them: bytes in, requests out; heads and errors as bytes. Opens no socket."""
 
 import json
 from collections.abc import Iterable
@@ -34,6 +34,8 @@ class Request:
     """Without the query."""
     body: bytes
     keep_alive: bool
+    chunked: bool = True
+    """The client understands a chunked body. HTTP/1.0 does not (nginx's to the servers behind it, by default)."""
 
 
 class Malformed(Exception):
@@ -104,8 +106,10 @@ class RequestReader:
 
     def on_headers_complete(self) -> None:
         self._head_done = True
-        if self._parser.get_http_version() != "1.1":
-            self._excess = Malformed(505, "Only HTTP/1.1 is spoken here.")
+        if self._parser.get_http_version() == "1.0":
+            self._expects_continue = False  # 1.0 has no interim replies
+        elif self._parser.get_http_version() != "1.1":
+            self._excess = Malformed(505, "Only HTTP/1.1 and 1.0 are spoken here.")
         elif len(self._url) > MOST_HEAD_BYTES:
             self._excess = Malformed(431, "The request's address is too long.")
 
@@ -117,12 +121,14 @@ class RequestReader:
 
     def on_message_complete(self) -> None:
         if self._excess is None:
+            newer = self._parser.get_http_version() == "1.1"
             self._whole.append(
                 Request(
                     self._parser.get_method().decode("ascii", "replace"),
                     self._url.partition(b"?")[0].decode("utf-8", "replace"),
                     bytes(self._body),
-                    self._parser.should_keep_alive(),
+                    newer and self._parser.should_keep_alive(),
+                    newer,
                 )
             )
         self._begin()

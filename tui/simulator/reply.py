@@ -77,15 +77,18 @@ class Stream(Reply):
         keep_alive: bool,
         accepted: float,
         headers: http.Headers,
+        chunked: bool = True,
     ) -> None:
+        """Not `chunked`: the body ends where the connection does."""
         super().__init__(line, plan, request, record, keep_alive)
         self._accepted = accepted
+        self._chunked = chunked
         self._head = http.head(
             200,
             [
                 ("content-type", "text/event-stream; charset=utf-8"),
                 ("cache-control", "no-cache"),
-                ("transfer-encoding", "chunked"),
+                *([("transfer-encoding", "chunked")] if chunked else []),
                 *headers,
             ],
             keep_alive,
@@ -163,7 +166,9 @@ class Stream(Reply):
         frames = []
         for (before, after), pieces in zip(self._around, self._plan.texts, strict=True):
             piece = pieces[at]
-            if piece:
+            if piece and not self._chunked:
+                frames.append(before + piece + after)
+            elif piece:
                 size = len(before) + len(piece) + len(after)
                 frames.append(b"%x\r\n%b%b%b\r\n" % (size, before, piece, after))
         return frames[0] if len(frames) == 1 else b"".join(frames)
@@ -196,7 +201,7 @@ class Stream(Reply):
     def _opening(self) -> bytes:
         delta = '{"role":"assistant","content":"","refusal":null}'
         roles = [self._choice(index, delta) for index in range(len(self._around))]
-        return self._head + b"".join(http.chunk(role.encode()) for role in roles)
+        return self._head + self._framed(roles)
 
     def _closing(self) -> bytes:
         reason = f'"{self._plan.finish_reason}"'
@@ -204,7 +209,11 @@ class Stream(Reply):
         if self._request.include_usage:
             events.append(self._event("", json.dumps(usage(self._request, self._plan))))
         events.append("data: [DONE]\n\n")
-        return b"".join(http.chunk(event.encode()) for event in events) + http.LAST_CHUNK
+        return self._framed(events) + (http.LAST_CHUNK if self._chunked else b"")
+
+    def _framed(self, events: list[str]) -> bytes:
+        """Each event as one chunk, for who understands chunks."""
+        return b"".join(http.chunk(event.encode()) if self._chunked else event.encode() for event in events)
 
 
 class Whole(Reply):

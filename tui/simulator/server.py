@@ -182,8 +182,8 @@ class Simulator:
     ) -> None:
         record.status = 200
         headers = [("x-request-id", planned.id), *self._allowance(chat.model)]
-        kind = Stream if chat.stream else Whole
-        reply = kind(connection, planned, chat, record, request.keep_alive, arrival.at_loop, headers)
+        begun = (connection, planned, chat, record, request.keep_alive, arrival.at_loop, headers)
+        reply = Stream(*begun, chunked=request.chunked) if chat.stream else Whole(*begun)
         connection.begin(_Scheduled(reply, self._scheduler))
         self._scheduler.add(reply.begins, reply)
 

@@ -14,12 +14,14 @@ import msgspec
 
 from tui.core.untrusted import clean_line
 from tui.wire.chat_pieces import WireError
+from tui.wire.html_page import words_of_page
 
 MESSAGE_CHARS = 1000
 """The most that is kept of a provider's own message."""
 EXCERPT_CHARS = 200
 """The most that is kept of something that is not an error message: a web page, an unreadable chunk."""
 _NAME_CHARS = 100
+_PAGE_BYTES = 16 << 10
 _DEPTH = 3
 
 _STATUS_BY_NAME = {
@@ -77,8 +79,11 @@ def read_error(status: int, body: bytes) -> WireError:
     found = find_error(parse_leniently(body))
     if found is not None:
         return msgspec.structs.replace(found, status=status)
-    excerpt = _one_line(body[: 16 * EXCERPT_CHARS].decode("utf-8-sig", "replace"))[:EXCERPT_CHARS]
-    return WireError(excerpt or _phrase(status), None, None, status)
+    text = body[:_PAGE_BYTES].decode("utf-8-sig", "replace")
+    words = words_of_page(text, status)
+    if words is None:
+        words = text[: 16 * EXCERPT_CHARS]
+    return WireError(_one_line(words)[:EXCERPT_CHARS] or _phrase(status), None, None, status)
 
 
 def parse_leniently(text: str | bytes) -> Any:

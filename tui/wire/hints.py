@@ -39,17 +39,21 @@ def wait_hint(headers: Mapping[str, str], now_epoch_s: float) -> float | None:
     """Seconds the server asks us to wait before another try; None when it asks for nothing we can use.
 
     Read in this order: `retry-after-ms`, `Retry-After` in seconds, `Retry-After` as an HTTP-date against
-    `now_epoch_s` (seconds since 1970). A wait that is zero, negative or unreadable is no hint. There is no
-    upper bound: what to do about an hour is policy.
+    `now_epoch_s` (seconds since 1970); then the same behind `llm_provider-`, where LiteLLM's proxy puts what its
+    provider said, often without a header of its own. A wait that is zero, negative or unreadable is no hint. There
+    is no upper bound: what to do about an hour is policy.
     """
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds:
-        return milliseconds / 1000
-    text = headers.get("retry-after")
-    after_s = _number(text)
-    if after_s is None and text is not None:
-        after_s = _seconds_until(text, now_epoch_s)
-    return after_s if after_s is not None and after_s > 0 else None
+    for prefix in ("", "llm_provider-"):
+        milliseconds = _number(headers.get(f"{prefix}retry-after-ms"))
+        if milliseconds:
+            return milliseconds / 1000
+        text = headers.get(f"{prefix}retry-after")
+        after_s = _number(text)
+        if after_s is None and text is not None:
+            after_s = _seconds_until(text, now_epoch_s)
+        if after_s is not None and after_s > 0:
+            return after_s
+    return None
 
 
 def should_retry(headers: Mapping[str, str]) -> bool | None:

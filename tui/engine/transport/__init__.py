@@ -11,6 +11,7 @@ transport where one of those is needed. It never sends a request twice and never
 from tui.engine.transport.body import Body, Read
 from tui.engine.transport.bounds import raise_file_limit
 from tui.engine.transport.choose import Choice, make_transport
+from tui.engine.transport.errors import UnreadableReply, causes
 from tui.engine.transport.instants import Instants
 from tui.engine.transport.pool import MeasuringTransport
 from tui.engine.transport.stock import StockTransport
@@ -23,6 +24,8 @@ __all__ = [
     "MeasuringTransport",
     "Read",
     "StockTransport",
+    "UnreadableReply",
+    "causes",
     "make_context",
     "make_transport",
     "raise_file_limit",

@@ -13,9 +13,12 @@ import httpx
 import msgspec
 
 from tui.core.errors import UsageError
+from tui.engine.transport.errors import place
 from tui.engine.transport.pool import MeasuringTransport
 from tui.engine.transport.stock import StockTransport
 from tui.engine.transport.tls import shared_context
+
+_PROXY_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -24,6 +27,8 @@ class Choice(msgspec.Struct, frozen=True):
     transport: MeasuringTransport | StockTransport
     reason: str
     """Such as `own transport, kernel receive stamps`; no secret of a proxy's address is in it."""
+    proxy_named_by: str | None = None
+    """The variable that names the proxy in between; None when there is none."""
 
 
 def make_transport(
@@ -37,16 +42,21 @@ def make_transport(
     """The measuring transport for `base_url`, unless a proxy, HTTP/2 or the platform asks for the stock one.
 
     `proxy` (a URL) overrides the environment; "" asks for none. Call it before the clock runs: with https it
-    makes the SSL context (35 to 50 ms). UsageError when a needed package is missing.
+    makes the SSL context (35 to 50 ms). UsageError when a needed package is missing, or when the address, the proxy's
+    or a variable that names the trusted roots cannot be used; a proxy's address is never repeated in it.
     """
-    url = httpx.URL(base_url)
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        raise UsageError("--base-url", "the address has a host that no name can be", "check its spelling") from None
     named_by = "--proxy"
     if proxy is None:
         proxy, named_by = environment_proxy(url)
-    why_not = None
+    why_not = proxy_place = None
     if proxy:
-        why_not = f"proxy {httpx.URL(proxy).host} named by {named_by}"
-        if proxy.startswith("socks") and importlib.util.find_spec("socksio") is None:
+        proxy_place = _place_of(proxy, named_by)
+        why_not = f"proxy {proxy_place} named by {named_by}"
+        if proxy.lower().startswith("socks") and importlib.util.find_spec("socksio") is None:
             raise UsageError(named_by, "a SOCKS proxy needs a package", "pip install 'httpx[socks]'")
     elif http2:
         why_not = "HTTP/2"
@@ -56,9 +66,14 @@ def make_transport(
         raise UsageError("HTTP/2", "it needs a package", "pip install 'httpx[http2]'")
     if why_not is not None:
         stock = StockTransport(
-            ssl_context=ssl_context, proxy=proxy or None, http2=http2, connect_timeout_s=connect_timeout_s
+            ssl_context=ssl_context,
+            proxy=proxy or None,
+            proxy_shown=f"{proxy_place} ({named_by})" if proxy_place else None,
+            http2=http2,
+            connect_timeout_s=connect_timeout_s,
         )
-        return Choice(stock, f"httpx's transport ({why_not}), stamps when the loop reads")
+        reason = f"httpx's transport ({why_not}), stamps when the loop reads"
+        return Choice(stock, reason, named_by if proxy_place else None)
     if url.scheme == "https" and ssl_context is None:
         ssl_context = shared_context()
     own = MeasuringTransport(ssl_context=ssl_context, connect_timeout_s=connect_timeout_s)
@@ -84,6 +99,19 @@ def environment_proxy(url: httpx.URL) -> tuple[str | None, str]:
                 variable = "the system's settings"
             return address if "://" in address else f"http://{address}", variable
     return None, ""
+
+
+def _place_of(proxy: str, named_by: str) -> str:
+    """Host and port of a proxy's address; UsageError without any of the address, which may hold a password."""
+    try:
+        url = httpx.Proxy(proxy).url
+        if not url.host:
+            raise ValueError("no host")
+        url.host.encode("idna")
+    except (httpx.InvalidURL, ValueError):
+        hint = "write it as http://host:port; in a password, write / as %2F, @ as %40 and so on"
+        raise UsageError(named_by, "its value is not the address of a proxy", hint) from None
+    return place(url.host, url.port or _PROXY_PORTS[url.scheme])
 
 
 def _is_loopback(host: str) -> bool:

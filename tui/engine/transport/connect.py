@@ -13,6 +13,8 @@ from itertools import chain, zip_longest
 
 import httpx
 
+from tui.engine.transport.errors import place, refused_words
+
 STAGGER_S = 0.25
 REMEMBER_S = 5.0
 """How long an answer of the resolver is used again: 1,000 streams started at once are one look-up."""
@@ -58,11 +60,15 @@ async def connect(host: str, port: int, resolver: Resolver) -> socket.socket:
     race = _Race(asyncio.get_running_loop(), await resolver.addresses(host, port))
     try:
         sock = await race.run()
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:  # macOS: EINVAL when the server has closed the connection already
+            sock.close()
+            raise
+        return sock
     except OSError as error:
         resolver.forget(host, port)
-        raise httpx.ConnectError(_reason(host, port, error)) from error
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock
+        raise httpx.ConnectError(refused_words(place(host, port), error)) from error
 
 
 class _Race:
@@ -168,10 +174,3 @@ async def _look_up(host: str, port: int) -> list[Address]:
     mine = [address for address in addresses if address[0] == first]
     others = [address for address in addresses if address[0] != first]
     return [address for address in chain(*zip_longest(mine, others)) if address is not None]
-
-
-def _reason(host: str, port: int, error: OSError) -> str:
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        return f"cannot connect to {where}: too many open files (raise the limit with ulimit -n)"
-    return f"cannot connect to {where}: {error.strerror or error}"

@@ -17,6 +17,7 @@ import httpx
 from tui.core.clock import now_ns
 from tui.engine.transport.body import Body, Read
 from tui.engine.transport.bounds import Bounds
+from tui.engine.transport.errors import UnreadableReply, system_words, tls_words
 from tui.engine.transport.instants import Instants
 from tui.engine.transport.outbox import Outbox
 from tui.engine.transport.parsing import ResponseParser, explain
@@ -49,7 +50,7 @@ class Connection:
     """See the module. Owned by a pool, lent to one exchange after the other."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, host: str, tls: TlsPipe | None, owner: Owner
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, where: str, tls: TlsPipe | None, owner: Owner
     ) -> None:
         self.idle_since = 0.0
         """Loop time; the pool's note."""
@@ -58,7 +59,8 @@ class Connection:
         self._sock = sock
         self._descriptor = sock.fileno()
         self._receive_into = sock.recvmsg_into
-        self._host = host
+        self._where = where
+        """Host and port, for people."""
         self._tls = tls
         self._owner = owner
         self._wire = owner.wire
@@ -217,11 +219,11 @@ class Connection:
     def _refused(self, error: OSError) -> None:
         """The server takes no more; it may have said why before it closed."""
         if self._request is None:
-            self._fail(httpx.ConnectError(f"the TLS handshake with {self._host} failed: {_words(error)}"), error)
+            self._fail(httpx.ConnectError(tls_words(self._where, error)), error)
             return
         self._on_readable()
         if not self._parser.headers_done:
-            self._fail(httpx.WriteError(f"sending the request failed: {_words(error)}{self._stale()}"), error)
+            self._fail(httpx.WriteError(f"sending the request failed: {system_words(error)}{self._stale()}"), error)
 
     async def _all_sent(self) -> None:
         """Wait until the kernel has taken everything, or an answer came before that."""
@@ -281,7 +283,7 @@ class Connection:
         if self._request is not None:
             self._deliver(at, count, stamped)
         if forged is not None:
-            self._fail(httpx.ReadError(f"TLS broke: {_words(forged)}"), forged)
+            self._fail(httpx.ReadError(f"TLS broke: {system_words(forged)}"), forged)
         elif size == 0:
             self._on_end()
 
@@ -292,11 +294,8 @@ class Connection:
         except ssl.SSLError as error:
             refused = error
         self._outbox.push(tls.take_out())
-        if isinstance(refused, ssl.SSLCertVerificationError):
-            why = f"the certificate of {self._host} was refused: {refused.verify_message}"
-            self._fail(httpx.ConnectError(why), refused)
-        elif refused is not None:
-            self._fail(httpx.ConnectError(f"the TLS handshake with {self._host} failed: {_words(refused)}"), refused)
+        if refused is not None:
+            self._fail(httpx.ConnectError(tls_words(self._where, refused)), refused)
         elif tls.ready:
             self._wake()
 
@@ -317,12 +316,12 @@ class Connection:
         if parser.header_bytes > limit or (self._barren_bytes > limit and not parser.complete):
             part = "framing without any body" if parser.headers_done else "headers"
             part = "headers" if parser.header_bytes > limit else part
-            self._fail(httpx.RemoteProtocolError(f"more than {limit} bytes of {part}"))
+            self._fail(UnreadableReply(f"more than {limit} bytes of {part}"))
         elif parser.complete:
             self._finish()
         elif parser.problem is not None:
             why = f"the server's answer is not proper HTTP: {explain(parser.problem)}"
-            self._fail(httpx.RemoteProtocolError(why), parser.problem)
+            self._fail(UnreadableReply(why), parser.problem)
         elif body is None:
             self._quiet_bytes_left -= count
             if self._quiet_bytes_left < 0:
@@ -342,7 +341,7 @@ class Connection:
             return
         parser = self._parser
         if self._request is None:
-            failure = httpx.ConnectError(f"{self._host} closed the connection during the TLS handshake")
+            failure = httpx.ConnectError(f"{self._where} closed the connection during the TLS handshake")
             self._fail(failure)  # nobody hears it when the connection was idle
         elif parser.end_of_stream():
             self._finish()
@@ -354,10 +353,11 @@ class Connection:
 
     def _broken(self, error: OSError) -> None:
         if self._request is None:
-            why = f"the TLS handshake with {self._host} failed: {_words(error)}"
-            self._fail(httpx.ConnectError(why), error)  # nobody hears it when the connection was idle
+            self._fail(
+                httpx.ConnectError(tls_words(self._where, error)), error
+            )  # nobody hears it when the connection was idle
         else:
-            self._fail(httpx.ReadError(f"reading the response failed: {_words(error)}{self._stale()}"), error)
+            self._fail(httpx.ReadError(f"reading the response failed: {system_words(error)}{self._stale()}"), error)
 
     def _stale(self) -> str:
         """A note for the case that an idle connection's close crossed our request on the way."""
@@ -458,7 +458,3 @@ class Connection:
         else:
             why = f"the server took nothing of the request for {write_s:g} s (write time-out)"
             self._fail(httpx.WriteTimeout(why))
-
-
-def _words(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__

@@ -11,6 +11,7 @@ import httpx
 from tui.engine.transport.bounds import bounds_of
 from tui.engine.transport.connect import Resolver, connect
 from tui.engine.transport.connection import READ_SIZE, Connection
+from tui.engine.transport.errors import place
 from tui.engine.transport.request import request_head
 from tui.engine.transport.tls import TlsPipe, require_verification, shared_context
 
@@ -181,7 +182,10 @@ class MeasuringTransport(httpx.AsyncBaseTransport):
         if scheme == "https":
             if self._ssl_context is None:
                 self._ssl_context = shared_context()
-            tls = TlsPipe(self._ssl_context, host)
+            try:
+                tls = TlsPipe(self._ssl_context, host)
+            except ValueError as error:  # UnicodeError is one: a label that is empty or too long
+                raise httpx.LocalProtocolError(f"{host} is no name that a certificate can have: {error}") from error
         self._connecting += 1
         try:
             sock = await connect(host, port, self._resolver)
@@ -190,7 +194,7 @@ class MeasuringTransport(httpx.AsyncBaseTransport):
         if self._closed or self._loop is None:
             sock.close()
             raise httpx.ConnectError("the transport was closed")
-        connection = Connection(self._loop, sock, host, tls, self)
+        connection = Connection(self._loop, sock, place(host, port), tls, self)
         self._open.add(connection)
         self._origin_of[connection] = origin
         return connection

@@ -15,6 +15,8 @@ from tui.core.clock import now_ns
 from tui.engine.transport.body import Read
 from tui.engine.transport.bounds import Bounds, bounds_of
 from tui.engine.transport.instants import Instants
+from tui.engine.transport.stock_words import worded
+from tui.engine.transport.tls import make_context
 
 STREAMS_A_POOL = 20
 
@@ -30,12 +32,15 @@ class StockTransport(httpx.AsyncBaseTransport):
         *,
         ssl_context: ssl.SSLContext | None = None,
         proxy: str | None = None,
+        proxy_shown: str | None = None,
         http2: bool = False,
         connect_timeout_s: float | None = 10.0,
     ) -> None:
+        """`proxy` is its address, with any password; `proxy_shown` is what people are told of it."""
         # A context of its own and one for all pools: httpcore writes its ALPN list into it.
-        self._ssl_context = ssl_context or httpx.create_ssl_context()
+        self._ssl_context = ssl_context or make_context()
         self._proxy = proxy
+        self._proxy_shown = proxy_shown
         self._http2 = http2
         self._connect_timeout_s = connect_timeout_s
         self._pools: list[_Pool] = []
@@ -54,11 +59,11 @@ class StockTransport(httpx.AsyncBaseTransport):
             self._pools.append(pool)
         bounds = bounds_of(request, self._connect_timeout_s)
         instants = Instants(now_ns(), reused=True)
-        request.extensions["trace"] = _watch(request, instants)
+        request.extensions["trace"] = watch = _Watch(request, instants)
         request.extensions.setdefault("timeout", {"connect": bounds.connect_s})
         pool.streams += 1
         try:
-            response = await _send(pool.transport, request, bounds)
+            response = await self._send(pool.transport, request, bounds, watch)
         except BaseException:
             pool.streams -= 1
             raise
@@ -82,6 +87,20 @@ class StockTransport(httpx.AsyncBaseTransport):
         return httpx.AsyncHTTPTransport(
             verify=self._ssl_context, trust_env=False, http2=self._http2, limits=limits, proxy=self._proxy
         )
+
+    async def _send(
+        self, transport: httpx.AsyncHTTPTransport, request: httpx.Request, bounds: Bounds, watch: "_Watch"
+    ) -> httpx.Response:
+        # Connecting has its own bound in httpcore; the first byte's is counted on top of it.
+        within_s = None if bounds.first_byte_s is None else bounds.first_byte_s + (bounds.connect_s or 0)
+        try:
+            async with asyncio.timeout(within_s):
+                return await transport.handle_async_request(request)
+        except TimeoutError:
+            why = f"no response headers within {bounds.first_byte_s:g} s (first-byte time-out)"
+            raise httpx.ReadTimeout(why, request=request) from None
+        except httpx.RequestError as error:
+            raise worded(error, request, watch.step, self._proxy_shown, bounds.connect_s) from error
 
     def _part_with(self, pool: "_Pool") -> Callable[[httpx.AsyncByteStream], None]:
         def part(stream: httpx.AsyncByteStream) -> None:
@@ -134,7 +153,7 @@ class StockBody(httpx.AsyncByteStream):
             why = f"no byte of the body for {self._idle_s:g} s (idle time-out)"
             raise httpx.ReadTimeout(why, request=self._request) from None
         except httpx.RequestError as error:
-            raise _worded(error, self._request) from error
+            raise worded(error, self._request) from error
         return Read(now_ns(), [chunk], len(chunk), False)
 
     def close(self) -> None:
@@ -165,35 +184,27 @@ class _Pool:
         self.streams = 0
 
 
-async def _send(transport: httpx.AsyncHTTPTransport, request: httpx.Request, bounds: Bounds) -> httpx.Response:
-    # Connecting has its own bound in httpcore; the first byte's is counted on top of it.
-    within_s = None if bounds.first_byte_s is None else bounds.first_byte_s + (bounds.connect_s or 0)
-    try:
-        async with asyncio.timeout(within_s):
-            return await transport.handle_async_request(request)
-    except TimeoutError:
-        why = f"no response headers within {bounds.first_byte_s:g} s (first-byte time-out)"
-        raise httpx.ReadTimeout(why, request=request) from None
-    except httpx.RequestError as error:
-        raise _worded(error, request) from error
+class _Watch:
+    """httpcore's trace call-back: notes the instants it can tell, and how far the connecting got."""
 
+    def __init__(self, request: httpx.Request, instants: Instants) -> None:
+        self.step = ""
+        """The latest step of connecting that began, such as `proxy.start_tls`."""
+        self._instants = instants
+        self._on_written: Callable[[int], None] | None = request.extensions.get("weir.on_written")
+        self._asks_the_proxy = False
+        """What is being sent is the CONNECT that comes before the request."""
 
-def _worded(error: httpx.RequestError, request: httpx.Request) -> httpx.RequestError:
-    """`error` with a message: httpcore's are often empty."""
-    return type(error)(str(error) or f"{type(error).__name__} in the stock transport", request=request)
-
-
-def _watch(request: httpx.Request, instants: Instants) -> Callable[[str, Any], Any]:
-    """httpcore's trace call-back that notes the instants it can tell."""
-
-    async def trace(event: str, _info: Any) -> None:
-        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-            instants.connected_at = now_ns()
-            instants.reused = False
-        elif event.endswith("send_request_body.complete"):
-            instants.written_at = now_ns()
-            on_written: Callable[[int], None] | None = request.extensions.get("weir.on_written")
-            if on_written is not None:
-                on_written(instants.written_at)
-
-    return trace
+    async def __call__(self, event: str, info: dict[str, Any]) -> None:
+        step, _, phase = event.rpartition(".")
+        if step.endswith((".connect_tcp", ".start_tls")):
+            self.step = step
+            if phase == "complete":
+                self._instants.connected_at = now_ns()
+                self._instants.reused = False
+        elif event.endswith(".send_request_headers.started"):
+            self._asks_the_proxy = info["request"].method == b"CONNECT"
+        elif event.endswith(".send_request_body.complete") and not self._asks_the_proxy:
+            self._instants.written_at = now_ns()
+            if self._on_written is not None:
+                self._on_written(self._instants.written_at)

@@ -5,9 +5,13 @@ of plaintext can carry the kernel's stamp of the read that completed its record.
 """
 
 import functools
+import os
 import ssl
 
 import httpx
+
+from tui.core.errors import UsageError
+from tui.core.untrusted import clean_line
 
 
 @functools.cache
@@ -17,10 +21,28 @@ def shared_context() -> ssl.SSLContext:
 
 
 def make_context(ca_file: str | None = None) -> ssl.SSLContext:
-    """A verifying context for HTTP/1.1; `ca_file` (PEM) replaces the default roots."""
-    context = ssl.create_default_context(cafile=ca_file) if ca_file else httpx.create_ssl_context()
+    """A verifying context for HTTP/1.1; `ca_file` (PEM) replaces the default roots.
+
+    UsageError when SSL_CERT_FILE or SSL_CERT_DIR cannot be used.
+    """
+    context = ssl.create_default_context(cafile=ca_file) if ca_file else _trusting_the_default_roots()
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _trusting_the_default_roots() -> ssl.SSLContext:
+    """httpx's choice of them: those that SSL_CERT_FILE names, else SSL_CERT_DIR's, else certifi's."""
+    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if folder and not file and not os.path.isdir(folder):  # OpenSSL would take it and trust nobody
+        raise UsageError("SSL_CERT_DIR", f"{clean_line(folder)} is no folder", "name a folder of certificates")
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        if not file:
+            raise
+        why = "it has no certificate in PEM form" if isinstance(error, ssl.SSLError) else error.strerror
+        hint = "name a file of CA certificates (PEM), or unset the variable"
+        raise UsageError("SSL_CERT_FILE", f"{clean_line(file)} cannot be used: {why}", hint) from error
 
 
 def require_verification(context: ssl.SSLContext) -> None:
