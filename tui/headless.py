@@ -35,6 +35,8 @@ def progress_line(snapshot: Snapshot) -> str:
         parts.append(f"{snapshot.retries} retries")
     if snapshot.cost.usd is not None:
         parts.append(_money(snapshot.cost.usd, snapshot.cost.source))
+    if snapshot.lane_closed_until is not None and snapshot.lane_closed_until > snapshot.at:
+        parts.append(f"closed {ms(snapshot.lane_closed_until - snapshot.at)}: {snapshot.lane_closed_why}")
     if run.phase != "running":
         parts.append(run.phase)
     return " · ".join(parts)
@@ -49,6 +51,10 @@ def summary_text(figures: Mapping[str, Any], notes: Mapping[str, str | None]) ->
         for state in (State.FAILED, State.BROKEN, State.CANCELLED, State.REFUSED)
         if calls[state.value]
     ]
+    if figures["interrupted"]:
+        states.append("interrupted")
+    if figures["never_sent"]:
+        states.append(f"{exact(figures['never_sent'])} never sent")
     attempts = (
         f"{exact(figures['attempts'])} sent, {exact(figures['retries'])} retries, {exact(figures['http_429'])} × 429"
     )
@@ -104,7 +110,7 @@ def troubles_text(figures: Mapping[str, Any], most: int = 5) -> str:
     errors = figures["errors"]
     lines = [f"  {each['n']:>5} × {clean_line(each['error'])}" for each in errors[:most]]
     if len(errors) > most:
-        lines.append(f"        … and {len(errors) - most} other errors; see summary.json")
+        lines.append(f"        … and further errors ({len(errors) - most} kinds); see summary.json")
     hints = dict.fromkeys(hint for each in errors[:most] if (hint := advice(each["error"])) is not None)
     return "".join(f"{line}\n" for line in [*lines, *(f"  hint: {hint}" for hint in hints)])
 

@@ -102,7 +102,7 @@ def test_a_field_of_the_extra_body_may_have_any_name(quick: SimulatorProcess, na
 def test_a_failed_answer_says_why_and_ends_with_1(quick: SimulatorProcess) -> None:
     ran = weir("ask", "Hello?", "-m", "other", "--base-url", quick.base_url, "-q")
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr.lstrip().startswith("error: failed: HTTP 404: ")
+    assert ran.stderr.lstrip().startswith("error: HTTP 404: ")
 
 
 def test_an_interrupt_cuts_the_stream_and_keeps_what_came(endless: SimulatorProcess) -> None:

@@ -90,7 +90,7 @@ def test_a_value_that_cannot_be_used_is_refused_under_its_flags_name(
     capsys: pytest.CaptureFixture[str], flag: str, value: str
 ) -> None:
     error, _ = refused(capsys, "load", *HERE, f"{flag.split('/')[-1]}={value}")
-    assert error.startswith(f"{flag}: ")
+    assert error.startswith(flag)
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_a_value_that_cannot_be_used_is_refused_under_its_flags_name(
         (["load"], "--base-url"),
         (["load", *HERE, "--requests", "3", "--duration", "1s"], "--duration"),
         (["load", *HERE, "--prompt", "a", "--prompts", "b.txt"], "--prompt"),
-        (["load", *HERE, f"--bad{ESC}"], "weir"),
-        (["load", *HERE, "--requ", "3"], "weir"),
+        (["load", *HERE, f"--bad{ESC}"], "--bad"),
+        (["load", *HERE, "--requ", "3"], "--requ"),
         ([f"no{ESC}"], "VERB"),
         (["ask", "x", *HERE, "--price", "?"], "--price"),
         (["simulate", "--port", "70000"], "--port"),
@@ -117,7 +117,7 @@ def test_a_command_line_that_makes_no_sense_is_refused(
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     monkeypatch.setattr("sys.stdin", io.StringIO())
     error, _ = refused(capsys, *arguments)
-    assert error.startswith(f"{flag}: ")
+    assert error.startswith(flag)
 
 
 @pytest.mark.parametrize(

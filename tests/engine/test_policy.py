@@ -25,6 +25,7 @@ from rude_server import (
 from tui.core.calls import State
 from tui.core.facts import Sent, TextCame
 from tui.engine.limiter import Limiter
+from tui.wire.hints import RateHint
 
 pytestmark = pytest.mark.looptime
 
@@ -104,3 +105,24 @@ async def test_two_choices_in_one_event_are_one_chunk() -> None:
     assert [fact.opens_chunk for fact in witness.of(TextCame)] == [True, False, True, False]
     assert witness.entry().attempts[0].chunks == 2
     assert not witness.of(TextCame)[0].shared
+
+
+@pytest.mark.parametrize(
+    ("seen", "closed_s"),
+    [
+        ([], 60.0),  # nothing is known: until the allowance is whole
+        ([(19, 3.0), (12, 24.0)], 3.0),  # 3 s for each that is missing: the next one has room after 3 s
+        ([(19, 60.0), (5, 57.0)], 60.0),  # a window: what is missing says nothing about its end
+    ],
+)
+async def test_an_empty_allowance_is_waited_for_until_it_has_room(
+    seen: list[tuple[int, float]], closed_s: float
+) -> None:
+    closed: list[float] = []
+    limiter = Limiter(on_closed=lambda seconds, why: closed.append(seconds))
+    async with RudeServer(WELL) as server, lane_to(server, limiter=limiter) as lane:
+        for remaining, reset_s in seen:
+            lane.heed(RateHint(20, remaining, reset_s))
+        assert not closed
+        lane.heed(RateHint(20, 0, 60.0))
+    assert closed == [closed_s]

@@ -25,7 +25,8 @@ SPREAD = {"n": 4, "mean": 0.1, "min": 0.05, "p50": 0.1, "p90": 0.2, "p95": 0.2, 
 def figures(**changes: Any) -> dict[str, Any]:
     """A summary as `core.summary` makes it."""
     return {
-        "schema": 1, "job": "load", "model": "m", "record": None, "errors": [], "finish_reasons": {"stop": 1230},
+        "schema": 1, "job": "load", "model": "m", "record": None, "interrupted": False, "never_sent": 0,
+        "errors": [], "finish_reasons": {"stop": 1230},
         "calls": {"total": 1234, "done": 1230, "failed": 1, "broken": 2, "cancelled": 1, "refused": 0},
         "attempts": 1300, "retries": 66, "http_429": 12,
         "ttft_s": SPREAD, "server_ttft_s": SPREAD, "user_ttft_s": SPREAD, "queue_s": None, "tpot_s": SPREAD,

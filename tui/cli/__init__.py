@@ -12,6 +12,7 @@ from tui.cli.load import add_load
 from tui.cli.parsing import EXIT_INTERRUPTED, Parser, report
 from tui.cli.simulate import add_simulate
 from tui.core.errors import UsageError
+from tui.core.untrusted import clean_line
 
 EXAMPLES = """examples:
   weir                                   the demo: a wall of streams from a simulated provider
@@ -28,7 +29,10 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     _make_streams_usable()
     try:
-        args = _parser().parse_args(arguments or ["demo"])
+        args, unknown = _parser().parse_known_args(arguments or ["demo"])
+        if unknown:
+            where = clean_line(unknown[0])
+            raise UsageError(where, f"weir {args.verb} knows no such argument", f"see weir {args.verb} --help")
         code: int = args.run(args)
         return code
     except UsageError as error:
@@ -70,7 +74,7 @@ class _Version(argparse.Action):
 def _parser() -> Parser:
     parser = Parser(prog="weir", description="A terminal wall of live LLM streams.", epilog=EXAMPLES)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
-    verbs = parser.add_subparsers(metavar="VERB", required=True, parser_class=Parser)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
     add_demo(verbs)
     add_load(verbs)
     add_ask(verbs)

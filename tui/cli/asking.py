@@ -9,6 +9,7 @@ from contextlib import suppress
 from tui.cli.parsing import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from tui.cli.target import endpoint_from, limits_from, messages_of, params_from
 from tui.core.advice import advice
+from tui.core.calls import State
 from tui.core.clock import nanoseconds
 from tui.core.errors import CallError
 from tui.core.figures import exact, money, ms, rate
@@ -36,25 +37,27 @@ async def _ask(args: argparse.Namespace, prompt: str) -> int:
     # Not `client.stream`: fields of --extra-body may have the names of its arguments.
     stream = Stream(client, args.model, messages_of(prompt, args.system), params_from(args))
     async with client, stream as answer:
-        code = EXIT_DONE
+        code, told = EXIT_DONE, []
         try:
             async for piece in answer:
                 sys.stdout.write(shown(piece))
                 sys.stdout.flush()
         except CallError as error:
             code = EXIT_FAILED
-            sys.stderr.write(f"\nerror: {error.state}: {clean(str(error))}")
+            cut = "cut off: " if error.state == State.BROKEN else ""
+            told.append(f"error: {cut}{clean_line(str(error))}")
             if (hint := advice(str(error))) is not None:
-                sys.stderr.write(f"\nhint: {hint}")
+                told.append(f"hint: {hint}")
         except asyncio.CancelledError:
             code = EXIT_INTERRUPTED
             await answer.aclose()
         if sys.stdout.isatty() and answer.text and not answer.text.endswith("\n"):
             sys.stdout.write("\n")
-        for tool in answer.tool_calls:
-            sys.stderr.write(f"\ntool call: {clean_line(tool.name)}({clean_line(tool.arguments)})")
-        if not args.quiet or code == EXIT_FAILED:
-            sys.stderr.write(f"\n{figures(answer)}\n")
+            sys.stdout.flush()
+        told += [f"tool call: {clean_line(tool.name)}({clean_line(tool.arguments)})" for tool in answer.tool_calls]
+        if not args.quiet:
+            told.append(figures(answer))
+        sys.stderr.write("".join(f"{line}\n" for line in told))
     return code
 
 

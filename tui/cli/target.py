@@ -9,7 +9,7 @@ from tui.cli.parsing import duration, number, whole
 from tui.core.errors import UsageError
 from tui.core.secrets import Secret
 from tui.core.untrusted import clean_line
-from tui.engine.endpoint import Endpoint, TimeLimits
+from tui.engine.endpoint import OPENAI_URL, Endpoint, TimeLimits
 from tui.engine.user_headers import checked_header, checked_key
 from tui.wire.chat import normalise_base_url
 
@@ -23,7 +23,8 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--base-url",
         metavar="URL",
-        help="the API, such as http://127.0.0.1:8600/v1 (default: $OPENAI_BASE_URL; /v1 is added to a bare host)",
+        help="the API, such as http://127.0.0.1:8600/v1; /v1 is added to a bare host "
+        "(default: $OPENAI_BASE_URL, else OpenAI's if its key is set)",
     )
     where.add_argument("-m", "--model", help="model to ask (default: the server's only one)")
     where.add_argument(
@@ -61,10 +62,12 @@ def add_target(parser: argparse.ArgumentParser) -> None:
 def endpoint_from(args: argparse.Namespace) -> Endpoint:
     """The endpoint that the flags and the environment name."""
     base_url = args.base_url or os.environ.get("OPENAI_BASE_URL")
+    if not base_url and os.environ.get(DEFAULT_KEY_ENV):
+        base_url = OPENAI_URL  # who has its key, and names no other, means it
     if not base_url:
         raise UsageError(
             "--base-url",
-            "no API is named",
+            "no API is named, and there is no $OPENAI_API_KEY for OpenAI's",
             "--base-url http://127.0.0.1:8600/v1 or OPENAI_BASE_URL; `weir demo` needs neither",
         )
     return Endpoint(normalise_base_url(base_url), _key(args.api_key_env), tuple(map(_header, args.header)))

@@ -8,7 +8,7 @@ from tui.core.entries import AttemptEntry, CallEntry
 from tui.core.histogram import Histogram
 from tui.core.ledger import Ledger, stream_tokens_per_s
 from tui.core.live_tokens import estimated_tokens
-from tui.core.money import CostSource, Money, cost_of
+from tui.core.money import UNPRICED, CostSource, Money, cost_of
 from tui.core.snapshot import (
     AttemptView,
     Cost,
@@ -69,7 +69,7 @@ def picture(ledger: Ledger, card: RunCard, watch: Watch, now: int) -> Snapshot:
         lag=spread(ledger.lag),
         late=ledger.late,
         shared=ledger.shared,
-        cost=_cost(ledger.spent + _all_running_cost(ledger, card)),
+        cost=_cost(_priced(ledger, card.model, ledger.spent + _all_running_cost(ledger, card))),
         lane_closed_until=ledger.lane_closed_until,
         lane_closed_why=ledger.lane_closed_why,
         places=len(ledger.calls if watch.everything else ledger.places),
@@ -126,7 +126,7 @@ def pane(ledger: Ledger, call: CallEntry, now: int, tail_chars: int) -> Pane:
         tokens_per_s=_rate(call, attempt, tokens, now),
         quiet_ns=_quiet(call, attempt, now),
         backoff_until=call.backoff_until,
-        cost=_cost(call_cost(call, ledger.prices) + _running_cost(ledger, call, tokens)),
+        cost=_cost(_priced(ledger, call.model, call_cost(call, ledger.prices) + _running_cost(ledger, call, tokens))),
         error=call.error or (attempt.error if attempt else None),
         finish_reason=call.finish_reason,
         warmup=call.warmup,
@@ -196,6 +196,11 @@ def _quiet(call: CallEntry, attempt: AttemptEntry | None, now: int) -> int | Non
     if call.state is not State.STREAMING or attempt is None or attempt.last_token_at is None:
         return None
     return max(0, now - attempt.last_token_at)
+
+
+def _priced(ledger: Ledger, model: str, money: Money) -> Money:
+    """`money`, or nothing known while nobody has said what the model costs: $0 would be a claim."""
+    return money if ledger.prices.get(model) is not None else UNPRICED
 
 
 def _running_cost(ledger: Ledger, call: CallEntry, tokens: int) -> Money:

@@ -216,7 +216,9 @@ def figure_rows(pane: Pane, now: int, width: int, two: bool, theme: Theme) -> li
     unit = theme.style("dim", "panel")
     ttft, speed, count = _ttft(pane, theme), _speed(pane, theme), _tokens(pane, theme)
     tries, cost = _retries(pane, now, theme), _cost(pane, theme)
-    label: list[Piece] = [("TTFT ", unit)]
+    # Until the first token the figure is how long it is waited for, back-off and all: no TTFT, and not called one.
+    waits = pane.ttft_ns is None and pane.state not in TERMINAL
+    label: list[Piece] = [("wait " if waits else "TTFT ", unit)]
     if two:
         first = [[*label, *ttft], speed] if width >= 26 else [ttft, speed]
         return [_fitting(first, None, width, unit), _fitting([count, cost], tries, width, unit)]

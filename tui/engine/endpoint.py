@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from tui.core.secrets import Secret, redact
 from tui.core.untrusted import clean_line
 
+OPENAI_URL = "https://api.openai.com/v1"
 USER_AGENT = "weir/0.1"
 
 

@@ -205,8 +205,15 @@ class Host:
             "endpoint": self._card.endpoint,
             "record": self._card.record,
             "interrupted": self.interrupted,
+            "never_sent": self._never_sent(),
         }
         await asyncio.to_thread(self._close_record, self.figures)
+
+    def _never_sent(self) -> int:
+        """Calls that were planned and of which nothing was sent."""
+        ledger, planned = self.ledger, self.setup.planned
+        unbegun = 0 if planned is None else max(0, planned - len(ledger.calls))
+        return unbegun + ledger.withdrawn
 
     def _assemble(self, transport: httpx.AsyncBaseTransport, lag: LagMeter) -> Pool:
         setup = self.setup

@@ -37,6 +37,9 @@ class Lane:
         """Why nothing sent to this provider can succeed now."""
         self._ending = asyncio.Event()
         self._on_stopped = on_stopped
+        self._returns: dict[str, tuple[int, float]] = {}
+        """By kind: the fewest that were seen missing, and how long one of them takes to come back, if it does so
+        bit by bit (s)."""
         self._mean_completion = 512.0
         """What to reserve of the token limit for a call that names no maximum; follows what calls use."""
 
@@ -68,13 +71,27 @@ class Lane:
             self.limiter.close_for(min(hint_s, LONGEST_COOL_DOWN_S), f"429: the server asks for {hint_s:.1f} s")
 
     def heed(self, rate: RateHint) -> None:
-        """Close the limiter when the server says that nothing remains, until it says otherwise."""
-        for remaining, reset_s, what in (
-            (rate.remaining_requests, rate.reset_requests_s, "requests"),
-            (rate.remaining_tokens, rate.reset_tokens_s, "tokens"),
+        """Close the limiter when the server says that nothing remains, until something does again.
+
+        `reset` is when the allowance is whole. Where it comes back bit by bit (OpenAI's does), the next request has
+        room long before that: there, what is missing and its reset grow together, while a window's reset does not.
+        """
+        for limit, remaining, reset_s, what in (
+            (rate.limit_requests, rate.remaining_requests, rate.reset_requests_s, "requests"),
+            (rate.limit_tokens, rate.remaining_tokens, rate.reset_tokens_s, "tokens"),
         ):
-            if remaining == 0 and reset_s is not None and 0 < reset_s <= LONGEST_COOL_DOWN_S:
-                self.limiter.close_for(reset_s, f"the server has no {what} left for {reset_s:.1f} s")
+            if remaining is None or reset_s is None or not 0 < reset_s <= LONGEST_COOL_DOWN_S:
+                continue
+            missing = limit - remaining if limit is not None else 0
+            if missing > 0 and remaining > 0:
+                seen_missing, _ = self._returns.get(what, (missing, 0.0))
+                if missing <= seen_missing:  # the fewer are missing, the plainer the difference
+                    self._returns[what] = missing, reset_s / missing
+            elif remaining == 0:
+                _, one_returns_s = self._returns.get(what, (0, reset_s))
+                bit_by_bit = missing > 0 and one_returns_s < 1.5 * reset_s / missing
+                wait_s = reset_s / missing if bit_by_bit else reset_s
+                self.limiter.close_for(wait_s, f"the server has no {what} left for {wait_s:.1f} s")
 
     def reservation(self, prompt_chars: int, plan: CallPlan) -> int:
         """Tokens to reserve for an attempt; characters are the estimate, for `settle` corrects it."""

@@ -40,7 +40,7 @@ from tui.core.records import ToolCallRecord
 from tui.core.retry import RetryPolicy
 from tui.engine.attempt import Line
 from tui.engine.call import Ending, run_call
-from tui.engine.endpoint import Endpoint, TimeLimits
+from tui.engine.endpoint import OPENAI_URL, Endpoint, TimeLimits
 from tui.engine.lag import LagMeter
 from tui.engine.lane import Lane
 from tui.engine.limiter import Limiter
@@ -54,7 +54,6 @@ from tui.wire.chat import normalise_base_url
 HANDOFF_PIECES = 64
 PRICE_WAIT_S = 1.0
 """The end of an iteration waits so long for a price that is still looked up (it began with the stream)."""
-DEFAULT_BASE_URL = "https://api.openai.com/v1"
 
 Messages = Sequence[Mapping[str, Any]]
 
@@ -101,7 +100,7 @@ class StreamClient:
         price: str | Price | None = None,
     ) -> None:
         endpoint = Endpoint(
-            normalise_base_url(base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL),
+            normalise_base_url(base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL),
             checked_key("api_key", os.environ.get("OPENAI_API_KEY", "") if api_key is None else api_key),
             tuple(checked_header("headers", name, value) for name, value in (headers or {}).items()),
         )
