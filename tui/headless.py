@@ -43,7 +43,7 @@ def progress_line(snapshot: Snapshot) -> str:
 
 
 def summary_text(figures: Mapping[str, Any], notes: Mapping[str, str | None]) -> str:
-    """The summary of `core.summary`, for people; `notes` says more to the rows `tokens`, `cost` and `trust`."""
+    """The summary of `core.summary`, for people; `notes` says more to the rows `tokens`, `cost` and `wire`."""
     calls = figures["calls"]
     states = [f"{exact(calls['done'])} of {exact(calls['total'])} done"]
     states += [
@@ -98,7 +98,9 @@ def summary_text(figures: Mapping[str, Any], notes: Mapping[str, str | None]) ->
     lag, marks = figures["engine_lag_s"], figures["ttft_marks"]
     if lag is not None:
         stamps = f"{marks['late']} late and {marks['shared']} shared stamps"
-        rows.append(("trust", f"loop lag p99 {_s(lag['p99'])}, max {_s(lag['max'])}; {stamps}; {notes.get('trust')}"))
+        rows.append(("trust", f"loop lag p99 {_s(lag['p99'])}, max {_s(lag['max'])}; {stamps}"))
+    if notes.get("wire"):
+        rows.append(("wire", str(notes["wire"])))
     if figures["record"] is not None:
         rows.append(("record", figures["record"]))
     head = f"{figures['job']} · {clean_line(figures['model'])}"

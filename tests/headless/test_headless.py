@@ -55,7 +55,7 @@ def test_a_line_leaves_out_what_there_is_not() -> None:
 
 
 def test_the_summary_has_every_figure_under_its_name() -> None:
-    text = summary_text(figures(record="runs/x"), {"trust": "own transport"})
+    text = summary_text(figures(record="runs/x"), {"wire": "own transport"})
     assert text.splitlines()[0] == "load · m"
     found = rows(text)
     assert found["calls"] == "1,230 of 1,234 done · 1 failed · 2 broken · 1 cancelled"
@@ -65,7 +65,8 @@ def test_the_summary_has_every_figure_under_its_name() -> None:
     assert found["tokens"] == "1,000 in, 20,000 out (partly estimated)"
     assert found["cost"] == "≤$0.5000 (possibly billed)"
     assert found["wall time"] == "2m 05s"
-    assert found["trust"] == "loop lag p99 1.24 s, max 2.00 s; 1 late and 2 shared stamps; own transport"
+    assert found["trust"] == "loop lag p99 1.24 s, max 2.00 s; 1 late and 2 shared stamps"
+    assert found["wire"] == "own transport"
     assert found["record"] == "runs/x"
     assert "queue" not in found  # nothing was measured, so nothing is said
 

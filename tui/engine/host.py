@@ -182,7 +182,7 @@ class Host:
     @property
     def notes(self) -> dict[str, str | None]:
         """What people should know about some rows of the summary."""
-        return {"tokens": self._tokens.note, "cost": self._price_note, "trust": self.transport_note}
+        return {"tokens": self._tokens.note, "cost": self._price_note, "wire": self.transport_note}
 
     async def _price_grace(self) -> None:
         """A short run can end before its price is found; whoever wants to go need not wait for it."""
