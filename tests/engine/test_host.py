@@ -18,7 +18,21 @@ from typing import Any
 import msgspec
 import pytest
 from call_under_test import AT_ONCE, a_plan, until
-from rude_server import DONE, END, STREAM, WELL, RudeServer, delta, event, refuses, reply, says, then_silence, words
+from rude_server import (
+    DONE,
+    END,
+    STOP,
+    STREAM,
+    WELL,
+    RudeServer,
+    delta,
+    event,
+    refuses,
+    reply,
+    says,
+    then_silence,
+    words,
+)
 
 from tui.core.calls import TERMINAL, CallPlan, State
 from tui.core.commands import CancelCall, Close, Drain, Pause, Resume, SetConcurrency, SetRate, Stop, Watch
@@ -29,6 +43,7 @@ from tui.engine import host as host_module
 from tui.engine.endpoint import Endpoint, TimeLimits
 from tui.engine.host import Host
 from tui.engine.setup import RunSetup
+from tui.engine.tokens import TokenDesk
 from tui.files.journal import Journal
 from tui.files.journal_reader import read_journal, read_run
 from tui.headless import progress_line, summary_text, troubles_text
@@ -445,3 +460,23 @@ def _as_few_files_as(before: int) -> Callable[[], bool]:
 def test_the_states_a_summary_names_are_the_terminal_ones() -> None:
     assert {state.value for state in TERMINAL} == {"done", "failed", "broken", "cancelled", "refused"}
     assert State.DONE in TERMINAL
+
+
+async def test_counting_tokens_holds_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_count = asyncio.Event()
+    count_missing = TokenDesk.count_missing
+
+    async def slow(desk: TokenDesk, *arguments: Any) -> None:
+        await may_count.wait()
+        await count_missing(desk, *arguments)
+
+    monkeypatch.setattr(TokenDesk, "count_missing", slow)
+    async with RudeServer(says(STREAM, words("Hi"), STOP, DONE + END)) as server:
+        host = Host(a_setup(server.base_url, 5, concurrency=1))
+        run = asyncio.create_task(host.run())
+        await until(lambda: len(server.requests) == 5)
+        may_count.set()
+        figures = await run
+    assert figures["calls"]["done"] == 5
+    assert figures["tokens"]["source"] == "estimated"
+    check(host)

@@ -43,13 +43,15 @@ from tui.engine.limiter import Limiter
 from tui.engine.live_counts import count_live
 from tui.engine.pool import Pool
 from tui.engine.setup import RunSetup
-from tui.engine.tokens import TokenDesk
+from tui.engine.tokens import TokenDesk, missing_counts
 from tui.engine.transport import make_transport, raise_file_limit
 from tui.files.export import write_calls_jsonl, write_summary_json
 from tui.files.journal import Journal
 from tui.files.price_book import PriceBook
 from tui.files.run_folder import create_run_folder
 
+MOST_COUNTED_AT_ONCE = 256
+"""Ended calls that may wait for their tokens to be counted before dispatch waits for them."""
 _ENDS_BY_ITSELF = (State.CONNECTING, State.STREAMING, State.BACKING_OFF)
 """In a run that drains: on the wire, or about to hear that it is not tried again."""
 PRICE_GRACE_S = 3.0
@@ -76,6 +78,7 @@ class Host:
         self._uncommitted = 0
         self._all_committed = asyncio.Event()
         self._all_committed.set()
+        self._counting: set[asyncio.Task[None]] = set()
         self._chores: set[asyncio.Task[None]] = set()
         self._pricing: asyncio.Task[None] | None = None
         self._over = False
@@ -310,22 +313,36 @@ class Host:
 
     async def _room(self) -> None:
         """The record holds the next dispatch back, never a stream; one that has failed stops dispatch for good."""
+        while len(self._counting) >= MOST_COUNTED_AT_ONCE:
+            await asyncio.wait(self._counting, return_when=asyncio.FIRST_COMPLETED)
         if self._journal is not None:
             with suppress(RecordError):  # stated by `_not_recorded`, which also drains
                 await self._journal.room()
 
     async def _finish(self, plan: CallPlan, ending: Ending) -> None:
+        self._uncommitted += 1
+        self._all_committed.clear()
+        if missing_counts(self.ledger.calls[plan.id]):
+            # Beside the slot, which takes its next call at once: counting is our affair, not the server's pace.
+            task = asyncio.create_task(self._count_and_record(plan, ending))
+            self._counting.add(task)
+            task.add_done_callback(self._counting.discard)
+        else:
+            self._record(plan, ending)
+
+    async def _count_and_record(self, plan: CallPlan, ending: Ending) -> None:
+        await self._tokens.count_missing(plan, self.ledger.calls[plan.id], self._emit)
+        self._record(plan, ending)
+
+    def _record(self, plan: CallPlan, ending: Ending) -> None:
         entry = self.ledger.calls[plan.id]
-        await self._tokens.count_missing(plan, entry, self._emit)
         fact = Finished(plan.id, ending.at, ending.state, ending.error)
         if self._journal is None:
-            self._emit(fact)
+            self._recorded(fact)
             return
         started_at = self.ledger.started_at
         assert started_at is not None
         record = record_of(plan, entry, ending.state, ending.error, self.setup.endpoint.origin, started_at)
-        self._uncommitted += 1
-        self._all_committed.clear()
         loop = asyncio.get_running_loop()
 
         def recorded() -> None:

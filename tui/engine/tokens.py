@@ -32,6 +32,11 @@ _TEXT_COST = 16
 """What a text adds to a question besides its characters, so that a million empty ones are bounded too."""
 
 
+def missing_counts(entry: CallEntry) -> list[AttemptEntry]:
+    """The attempts that may cost money and that the server did not count."""
+    return [each for each in entry.attempts if each.usage is None and (each.possibly_billed or each.error is None)]
+
+
 class TokenDesk:
     """Counts for one model."""
 
@@ -47,10 +52,9 @@ class TokenDesk:
 
     async def count_missing(self, plan: CallPlan, entry: CallEntry, emit: Emit) -> None:
         """State the tokens of every attempt that may cost money and that the server did not count."""
-        for attempt in entry.attempts:
-            if attempt.usage is None and (attempt.possibly_billed or attempt.error is None):
-                usage = await self._usage(plan, attempt)
-                emit(Counted(plan.id, now_ns(), attempt.number, usage))
+        for attempt in missing_counts(entry):
+            usage = await self._usage(plan, attempt)
+            emit(Counted(plan.id, now_ns(), attempt.number, usage))
 
     async def grow(self, growth: dict[str, str]) -> list[int] | None:
         """Tokens so far of growing texts, each given with what has come since it was last asked about.
