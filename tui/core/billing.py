@@ -1,12 +1,9 @@
 """What an attempt and a call cost, and how sure that is. Both attempts of a retried call are costed."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 
 from tui.core.entries import AttemptEntry, CallEntry
-from tui.core.money import CostSource, Money, Price, cost_of
-
-NOTHING = Money(Decimal(0), CostSource.BILLED)
+from tui.core.money import NOTHING, UNPRICED, CostSource, Money, Price, cost_of
 
 
 def attempt_cost(attempt: AttemptEntry, price: Price | None) -> Money:
@@ -14,7 +11,7 @@ def attempt_cost(attempt: AttemptEntry, price: Price | None) -> Money:
     if attempt.usage is None or attempt.ended_at is None:
         return NOTHING
     if price is None:
-        return Money(None, CostSource.UNPRICED)
+        return UNPRICED
     return Money(cost_of(attempt.usage, price), source_of(attempt))
 
 

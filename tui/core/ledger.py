@@ -6,7 +6,6 @@ hot path (it runs once a token), so that handler is written for speed and the ot
 
 from collections import Counter, deque
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from tui.core.billing import attempt_cost, call_cost
@@ -39,7 +38,7 @@ from tui.core.facts import (
     Written,
 )
 from tui.core.histogram import Histogram
-from tui.core.money import CostSource, Money, Price
+from tui.core.money import NOTHING, Price
 from tui.core.places import Places
 from tui.core.untrusted import clean, clean_line
 from tui.core.windows import LastMinute, MedianBySecond, SlidingCount
@@ -123,7 +122,7 @@ class Ledger:
         self._known_tokens = 0
 
         self.prices: dict[str, Price | None] = {}
-        self.spent = Money(Decimal(0), CostSource.BILLED)
+        self.spent = NOTHING
 
     def fold(self, fact: Fact) -> None:
         """Take one fact in."""
@@ -341,7 +340,7 @@ class Ledger:
     def set_price(self, model: str, price: Price | None) -> None:
         """The price of a model is known from now on; what was spent before is priced again."""
         self.prices[model] = price
-        self.spent = Money(Decimal(0), CostSource.BILLED)
+        self.spent = NOTHING
         for call in self.calls.values():
             self.spent += call_cost(call, self.prices)
 

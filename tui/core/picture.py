@@ -1,6 +1,6 @@
 """From the ledger to a Snapshot: what one pair of eyes can see of a run at one instant."""
 
-from tui.core.billing import NOTHING, call_cost
+from tui.core.billing import call_cost
 from tui.core.calls import State, Usage
 from tui.core.clock import NS_PER_S
 from tui.core.commands import Watch
@@ -8,7 +8,7 @@ from tui.core.entries import AttemptEntry, CallEntry
 from tui.core.histogram import Histogram
 from tui.core.ledger import Ledger, stream_tokens_per_s
 from tui.core.live_tokens import estimated_tokens
-from tui.core.money import UNPRICED, CostSource, Money, cost_of
+from tui.core.money import NOTHING, UNPRICED, CostSource, Money, cost_of
 from tui.core.snapshot import (
     AttemptView,
     Cost,
