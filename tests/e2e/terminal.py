@@ -17,6 +17,7 @@ from typing import Any
 import pyte
 
 PATIENCE_S = 40.0
+END_MARK = b"<the end>"
 LEAVE_ALTERNATE, ENTER_ALTERNATE = b"\x1b[?1049l", b"\x1b[?1049h"
 SHOW_CURSOR, HIDE_CURSOR = b"\x1b[?25h", b"\x1b[?25l"
 
@@ -81,8 +82,10 @@ class Terminal:
     def ends(self) -> int:
         """Wait for the command; its exit code."""
         self.until(lambda: self.process.poll() is not None, "its end")
-        while self._take():
-            pass
+        # A terminal hands bytes on a moment after they were written: a mark of ours tells that all have come.
+        os.write(self._theirs, END_MARK)
+        self.until(lambda: self.output.endswith(END_MARK), "its last bytes")
+        del self.output[-len(END_MARK) :]
         return self.process.wait()
 
     def text(self) -> str:

@@ -16,6 +16,7 @@ from tui.core.snapshot import RunView, Snapshot
 from tui.engine import screen as screen_module
 from tui.engine.screen import Screen
 
+END_MARK = b"<the end>"
 CHILD = """
 import os, socket, sys
 link = socket.socket(fileno=int(sys.argv[-1]))
@@ -58,11 +59,12 @@ class Pty:
         return termios.tcgetattr(self._theirs)
 
     def written(self) -> bytes:
-        os.set_blocking(self.ours, False)
-        try:
-            return os.read(self.ours, 1 << 16)
-        except BlockingIOError:
-            return b""
+        """All that was written, up to a mark of ours: a terminal hands bytes on a moment after they were written."""
+        os.write(self._theirs, END_MARK)
+        seen = b""
+        while not seen.endswith(END_MARK):
+            seen += os.read(self.ours, 1 << 16)
+        return seen.removesuffix(END_MARK)
 
 
 @pytest.fixture
