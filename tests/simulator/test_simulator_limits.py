@@ -1,6 +1,13 @@
 import pytest
 
-from tui.simulator.limits import Bucket, Limits, go_duration, retry_after
+from tui.simulator.allowances import Bucket
+from tui.simulator.limit_headers import go_duration, retry_after
+from tui.simulator.limits import RELEASE_S, Limits, Slots
+from tui.simulator.settings import SimulatorSettings
+
+
+def limits_of(**settings):
+    return Limits("sim", SimulatorSettings(**settings), now_s=0.0)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +56,7 @@ def test_after_waiting_exactly_as_told_there_is_enough():
 
 
 def test_requests_past_the_limit_are_refused_and_cost_nothing():
-    limits = Limits("sim", rpm=3, tpm=None, now_s=0.0)
+    limits = limits_of(rpm=3)
     assert [limits.admit(10, 0.0) for _ in range(3)] == [None, None, None]
     refusals = [limits.admit(10, 0.0) for _ in range(5)]
     assert {refusal.kind for refusal in refusals} == {"requests"}
@@ -61,7 +68,7 @@ def test_requests_past_the_limit_are_refused_and_cost_nothing():
 
 
 def test_tokens_past_the_limit_are_refused_without_using_a_request():
-    limits = Limits("sim", rpm=10, tpm=100, now_s=0.0)
+    limits = limits_of(rpm=10, tpm=100)
     assert limits.admit(80, 0.0) is None
     refusal = limits.admit(80, 0.0)
     assert refusal.kind == "tokens"
@@ -70,13 +77,13 @@ def test_tokens_past_the_limit_are_refused_without_using_a_request():
 
 
 def test_a_request_larger_than_the_limit_is_told_that_waiting_does_not_help():
-    refusal = Limits("sim", rpm=None, tpm=100, now_s=0.0).admit(101, 0.0)
+    refusal = limits_of(tpm=100).admit(101, 0.0)
     assert refusal.wait_s is None
     assert "Limit 100, Requested 101" in refusal.message
 
 
 def test_headers_say_what_is_left_and_when_it_is_full_again():
-    limits = Limits("sim", rpm=60, tpm=6000, now_s=0.0)
+    limits = limits_of(rpm=60, tpm=6000)
     limits.admit(1500, 0.0)
     assert limits.headers(0.0) == [
         ("x-ratelimit-limit-requests", "60"),
@@ -89,8 +96,75 @@ def test_headers_say_what_is_left_and_when_it_is_full_again():
 
 
 def test_there_are_no_headers_for_limits_that_are_not_set():
-    assert Limits("sim", None, None, 0.0).headers(1.0) == []
+    assert limits_of().headers(1.0) == []
 
 
 def test_retry_after_is_rounded_up_so_that_nobody_comes_early():
     assert retry_after(1.2001) == [("retry-after", "2"), ("retry-after-ms", "1201")]
+
+
+def test_a_burst_is_what_a_rested_bucket_lets_pass_and_the_limit_stays_what_it_is():
+    limits = limits_of(rpm=600, burst=20)
+    assert [limits.admit(1, 0.0) for _ in range(20)] == [None] * 20
+    refusal = limits.admit(1, 0.0)
+    assert refusal.wait_s == pytest.approx(0.1)
+    assert "Limit 600, Used 600, Requested 1. Please try again in 100ms." in refusal.message
+    assert limits.headers(0.0) == [
+        ("x-ratelimit-limit-requests", "600"),
+        ("x-ratelimit-remaining-requests", "0"),
+        ("x-ratelimit-reset-requests", "2s"),
+    ]
+    assert limits.headers(3600.0)[1] == ("x-ratelimit-remaining-requests", "20")
+
+
+def test_a_burst_of_requests_leaves_tokens_alone():
+    limits = limits_of(rpm=60, tpm=6000, burst=1)
+    assert limits.admit(6000, 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("style", "ending"),
+    [
+        ("honest", "Requested 1. Please try again in 20s."),
+        ("short", "Please try again in 10s."),
+        ("none", "Requested 1."),
+    ],
+)
+def test_a_refusals_words_are_as_honest_as_its_headers(style, ending):
+    limits = limits_of(rpm=3, retry_after_style=style)
+    refusals = [limits.admit(1, 0.0) for _ in range(4)]
+    assert refusals[3].message.endswith(ending)
+    assert refusals[3].wait_s == pytest.approx(20.0)
+
+
+# Slots.
+
+
+def test_no_more_than_the_limit_run_at_once_and_the_words_say_so():
+    slots = Slots("sim", 2, "honest")
+    slots.take(5.0)
+    assert slots.refusal(0.0) is None
+    slots.take(3.0)
+    refusal = slots.refusal(1.0)
+    assert (refusal.kind, refusal.code) == ("concurrency", "concurrency_limit_exceeded")
+    assert refusal.message == "Too many concurrent requests for sim: limit 2. Please try again in 2.05s."
+    assert refusal.wait_s == pytest.approx(2.0 + RELEASE_S)
+    assert slots.running == 2
+
+
+def test_a_released_slot_is_free():
+    slots = Slots("sim", 1, "honest")
+    first = slots.take(5.0)
+    assert slots.refusal(0.0) is not None
+    first.release()
+    assert slots.refusal(0.0) is None
+    assert slots.running == 0
+
+
+@pytest.mark.parametrize("ends_s", [float("inf"), 9.0])
+def test_when_nobody_knows_when_a_slot_is_free_no_wait_is_told(ends_s):
+    slots = Slots("sim", 1, "honest")
+    slots.take(ends_s)
+    refusal = slots.refusal(10.0)
+    assert refusal.wait_s is None
+    assert refusal.message == "Too many concurrent requests for sim: limit 1."

@@ -46,6 +46,35 @@ def test_every_flag_reaches_its_setting():
     )
 
 
+def test_every_flag_of_the_limits_reaches_its_setting():
+    flags = "--rpm 600 --burst 20 --concurrency-limit 8 --header-style azure --limit-kind token-bucket"
+    assert parsed(*flags.split()) == SimulatorSettings(
+        port=8600, rpm=600, burst=20, concurrency_limit=8, header_style="azure"
+    )
+    assert parsed("--limit-kind", "sliding-window").limit_kind == "sliding-window"
+
+
+@pytest.mark.parametrize(
+    ("given", "style", "duration_s"),
+    [
+        ("--retry-after short", "short", 1.0),
+        ("--retry-after none --retry-after 5s", "none", 5.0),
+        ("--retry-after 5s --retry-after none", "none", 5.0),
+        ("--retry-after honest", "honest", 1.0),
+    ],
+)
+def test_retry_after_takes_a_manner_and_a_duration(given, style, duration_s):
+    settings = parsed(*given.split())
+    assert (settings.retry_after_style, settings.retry_after_s) == (style, duration_s)
+
+
+def test_a_style_that_is_not_known_is_named_when_no_flag_was_read():
+    with pytest.raises(UsageError) as refused:
+        SimulatorSettings(retry_after_style="late")
+    assert refused.value.where == "--retry-after"
+    assert "honest, none, short" in refused.value.hint
+
+
 @pytest.mark.parametrize(
     ("text", "models"),
     [
@@ -76,6 +105,13 @@ def test_models_are_names_and_speeds(text, models):
         ("--limit-rate -1", "--limit-rate"),
         ("--reset-rate 0.6 --stall-rate 0.6", "--error-rate"),
         ("--port 70000", "--port"),
+        ("--limit-kind leaky", "--limit-kind"),
+        ("--rpm 5 --burst 0", "--burst"),
+        ("--burst 5", "--burst"),
+        ("--rpm 5 --burst 5 --limit-kind fixed-window", "--burst"),
+        ("--concurrency-limit 0", "--concurrency-limit"),
+        ("--header-style ietf", "--header-style"),
+        ("--retry-after sometimes", "--retry-after"),
         ("--models a,a", "--models"),
         ("--models a:0", "--models"),
         ("--models a:inf", "--models"),
@@ -90,5 +126,7 @@ def test_a_value_that_cannot_be_used_is_named_with_a_hint(flags, named):
 
 
 def test_settings_survive_the_way_to_another_process():
-    settings = SimulatorSettings(models=(("a", 2.0), ("b", 0.5)), stall_s=3.0, rpm=7)
+    settings = SimulatorSettings(
+        models=(("a", 2.0), ("b", 0.5)), stall_s=3.0, rpm=7, burst=2, retry_after_style="short"
+    )
     assert SimulatorSettings.from_json(settings.as_json()) == settings

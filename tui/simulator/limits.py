@@ -1,44 +1,18 @@
-"""Requests and tokens per minute, as a provider counts them. Pure: the present instant is an argument.
+"""What a provider refuses for going too fast or for too many at once. Pure: the present instant is an argument.
 
-Source: OpenAI's rate-limit guide. An allowance is a bucket as large as the limit, refilled continuously; every
-reply says what is left and when the bucket is full again; what is refused costs nothing.
+Source: OpenAI's rate-limit guide. Every reply says what is left and when the allowance is whole again; what is
+refused costs nothing.
 """
 
 import math
 from dataclasses import dataclass
 
+from tui.simulator.allowances import Allowance, Bucket, FixedWindow, SlidingWindow
+from tui.simulator.limit_headers import Headers, allowance_headers, told_wait_s, try_again
+from tui.simulator.settings import SimulatorSettings
 
-class Bucket:
-    """One allowance per minute. Instants are seconds of any one clock."""
-
-    __slots__ = ("_level", "_seen_s", "limit")
-
-    def __init__(self, limit: int, now_s: float) -> None:
-        self.limit = limit
-        self._level = float(limit)
-        self._seen_s = now_s
-
-    def level(self, now_s: float) -> float:
-        """What is left."""
-        # A clock that seems to step back (an arrival stamped before the last one) refills nothing.
-        passed_s = max(0.0, now_s - self._seen_s)
-        self._seen_s += passed_s
-        self._level = min(float(self.limit), self._level + passed_s * self.limit / 60.0)
-        return self._level
-
-    def wait_s(self, amount: float, now_s: float) -> float:
-        """How long until `amount` is left; 0 when it is now."""
-        missing = amount - self.level(now_s)
-        # A billionth of forgiveness: after waiting exactly as told, rounding must not refuse again.
-        return 0.0 if missing <= 1e-9 * self.limit else missing * 60.0 / self.limit
-
-    def take(self, amount: float, now_s: float) -> None:
-        """Use `amount` up."""
-        self._level = max(0.0, self.level(now_s) - amount)
-
-    def full_in_s(self, now_s: float) -> float:
-        """How long until nothing is used."""
-        return (self.limit - self.level(now_s)) * 60.0 / self.limit
+RELEASE_S = 0.05
+"""A reply ends within so much of its plan, on a machine that is not overloaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +20,25 @@ class Refusal:
     """Why a request does not fit, in the words of an error body."""
 
     kind: str
-    """`requests` or `tokens`: the error's type."""
+    """`requests`, `tokens` or `concurrency`: the error's type."""
     message: str
     wait_s: float | None
-    """None: waiting does not help, the request is larger than the limit."""
+    """The true wait. None: waiting does not help, the request is larger than the limit; or nobody knows."""
+    code: str = "rate_limit_exceeded"
 
 
 class Limits:
     """The allowances of one model."""
 
-    __slots__ = ("_model", "_requests", "_tokens")
+    __slots__ = ("_model", "_requests", "_settings", "_tokens", "_wall_offset_s")
 
-    def __init__(self, model: str, rpm: int | None, tpm: int | None, now_s: float) -> None:
+    def __init__(self, model: str, settings: SimulatorSettings, now_s: float, wall_offset_s: float = 0.0) -> None:
+        """`wall_offset_s` added to an instant gives seconds since 1970."""
         self._model = model
-        self._requests = None if rpm is None else Bucket(rpm, now_s)
-        self._tokens = None if tpm is None else Bucket(tpm, now_s)
+        self._settings = settings
+        self._wall_offset_s = wall_offset_s
+        self._requests = self._allowance(settings.rpm, now_s, settings.burst)
+        self._tokens = self._allowance(settings.tpm, now_s)
 
     def admit(self, tokens: int, now_s: float) -> Refusal | None:
         """Take one request of `tokens` (prompt and the most it may answer), or say why not and take nothing."""
@@ -82,50 +60,87 @@ class Limits:
             allowance.take(tokens, now_s)
         return None
 
-    def headers(self, now_s: float) -> list[tuple[str, str]]:
-        """The `x-ratelimit-*` headers of a reply sent now; none for a limit that is not set."""
-        found = []
-        for name, bucket in (("requests", self._requests), ("tokens", self._tokens)):
-            if bucket is not None:
-                found += [
-                    (f"x-ratelimit-limit-{name}", str(bucket.limit)),
-                    (f"x-ratelimit-remaining-{name}", str(math.floor(bucket.level(now_s) + 1e-9))),
-                    (f"x-ratelimit-reset-{name}", go_duration(bucket.full_in_s(now_s))),
-                ]
+    def headers(self, now_s: float) -> Headers:
+        """The allowances as the headers of a reply sent now; none for a limit that is not set."""
+        found: Headers = []
+        for name, allowance in (("requests", self._requests), ("tokens", self._tokens)):
+            if allowance is not None:
+                style = self._settings.header_style
+                found += allowance_headers(style, name, allowance, now_s, self._wall_offset_s)
         return found
 
-    def _reached(self, kind: str, what: str, bucket: Bucket, amount: int, wait_s: float, now_s: float) -> Refusal:
-        used = bucket.limit - math.floor(bucket.level(now_s))
+    def _allowance(self, limit: int | None, now_s: float, burst: int | None = None) -> Allowance | None:
+        if limit is None:
+            return None
+        if self._settings.limit_kind == "fixed-window":
+            return FixedWindow(limit, now_s, self._wall_offset_s)
+        if self._settings.limit_kind == "sliding-window":
+            return SlidingWindow(limit)
+        return Bucket(limit, now_s, burst)
+
+    def _reached(self, kind: str, what: str, allowance: Allowance, amount: int, wait_s: float, now_s: float) -> Refusal:
+        # Of a small bucket too: when it is empty, what the provider calls the limit is used.
+        used = allowance.limit - math.floor(allowance.level(now_s))
         return Refusal(
             kind,
-            f"Rate limit reached for {self._model} on {what}: Limit {bucket.limit}, Used {used}, "
-            f"Requested {amount}. Please try again in {go_duration(wait_s)}.",
+            f"Rate limit reached for {self._model} on {what}: Limit {allowance.limit}, Used {used}, "
+            f"Requested {amount}." + try_again(told_wait_s(self._settings.retry_after_style, wait_s)),
             wait_s,
         )
 
 
-def retry_after(wait_s: float) -> list[tuple[str, str]]:
-    """The two headers that ask for a pause: whole seconds, and milliseconds for those who read them.
+class Slots:
+    """The requests of one model that are being answered, of which there may be only so many at once."""
 
-    Both are rounded up, so that a client that waits as told is never early.
-    """
-    return [
-        ("retry-after", str(math.ceil(wait_s))),
-        ("retry-after-ms", str(math.ceil(wait_s * 1000.0))),
-    ]
+    __slots__ = ("_ends_s", "_limit", "_model", "_retry_after_style", "_taken")
+
+    def __init__(self, model: str, limit: int, retry_after_style: str) -> None:
+        self._model = model
+        self._limit = limit
+        self._retry_after_style = retry_after_style
+        self._ends_s: dict[int, float] = {}
+        """When each slot's reply ends by its plan."""
+        self._taken = 0
+
+    @property
+    def running(self) -> int:
+        """Slots that are taken."""
+        return len(self._ends_s)
+
+    def refusal(self, now_s: float) -> Refusal | None:
+        """Why another request cannot be answered now; None when it can. Takes nothing."""
+        if self.running < self._limit:
+            return None
+        wait_s = self._wait_s(now_s)
+        return Refusal(
+            "concurrency",
+            f"Too many concurrent requests for {self._model}: limit {self._limit}."
+            + try_again(told_wait_s(self._retry_after_style, wait_s)),
+            wait_s,
+            "concurrency_limit_exceeded",
+        )
+
+    def take(self, ends_s: float) -> "Slot":
+        """A slot for a reply that ends at `ends_s` by its plan; infinite when only the client will end it."""
+        self._taken += 1
+        self._ends_s[self._taken] = ends_s
+        return Slot(self._ends_s, self._taken)
+
+    def _wait_s(self, now_s: float) -> float | None:
+        """How long until the first slot is free, as far as plans tell: what is late by much has a slow reader."""
+        waits_s = (ends_s + RELEASE_S - now_s for ends_s in self._ends_s.values())
+        return min((wait_s for wait_s in waits_s if 0.0 < wait_s < math.inf), default=None)
 
 
-def go_duration(duration_s: float) -> str:
-    """`duration_s` as Go prints it and OpenAI sends it: `0s`, `20ms`, `1.5s`, `6m0s`, `1h0m0s`.
+class Slot:
+    """One reply's place among those under way."""
 
-    Rounded up to a whole millisecond.
-    """
-    milliseconds = math.ceil(round(duration_s * 1000.0, 6))
-    if milliseconds < 1000:
-        return f"{milliseconds}ms" if milliseconds else "0s"
-    minutes, milliseconds = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    text = f"{milliseconds / 1000:g}s"
-    if hours:
-        return f"{hours}h{minutes}m{text}"
-    return f"{minutes}m{text}" if minutes else text
+    __slots__ = ("_number", "_taken")
+
+    def __init__(self, taken: dict[int, float], number: int) -> None:
+        self._taken = taken
+        self._number = number
+
+    def release(self) -> None:
+        """The reply is over, however it ended."""
+        del self._taken[self._number]

@@ -5,6 +5,7 @@ concurrent requests arrive changes nothing, and a retry meets a fate of its own.
 """
 
 import hashlib
+import math
 import random
 from dataclasses import dataclass
 from enum import StrEnum
@@ -56,6 +57,14 @@ class Plan:
     def tokens(self) -> int:
         """Completion tokens of all choices."""
         return sum(self.counts)
+
+    def lasts_s(self, stream: bool) -> float:
+        """From the request's last byte to the end of the reply; infinite when only the client ends it."""
+        if not stream or self.break_before is None:
+            last_s = self.due_s[-1]
+        else:
+            last_s = self.due_s[min(self.break_before, len(self.due_s) - 1)]
+        return math.inf if self.fault is Fault.STALL and self.break_before is not None else last_s
 
 
 def request_id(seed: int, digest: bytes, occurrence: str) -> tuple[str, random.Random]:

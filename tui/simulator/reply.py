@@ -5,6 +5,7 @@ stream is rendered once, when the stream begins.
 """
 
 import json
+from collections.abc import Callable
 from time import monotonic_ns
 from typing import Any, Protocol
 
@@ -35,18 +36,28 @@ class Line(Protocol):
 class Reply:
     """What streams and whole answers share: their line, their record and how they are given up."""
 
-    def __init__(self, line: Line, plan: Plan, request: ChatRequest, record: Record, keep_alive: bool) -> None:
+    def __init__(
+        self,
+        line: Line,
+        plan: Plan,
+        request: ChatRequest,
+        record: Record,
+        keep_alive: bool,
+        when_over: Callable[[], None] | None,
+    ) -> None:
+        """`when_over` is called once, when nothing more will be sent, however that came; a stall is not over."""
         self._line = line
         self._plan = plan
         self._request = request
         self._record = record
         self._keep_alive = keep_alive
+        self._when_over = when_over
         self._over = False
 
     def abandoned(self) -> None:
         """The client left."""
         if not self._over:
-            self._over = True
+            self._end_of_it()
             if self._record.ended is None:
                 self._record.ended = "cut"
 
@@ -55,14 +66,19 @@ class Reply:
         if self._plan.fault is Fault.STALL:
             self._record.ended = "stalled"
             return
-        self._over = True
+        self._end_of_it()
         self._record.ended = "cut"
         self._line.cut(self._plan.abrupt)
 
     def _complete(self) -> None:
-        self._over = True
+        self._end_of_it()
         self._record.ended = "complete"
         self._line.finished(self._keep_alive)
+
+    def _end_of_it(self) -> None:
+        self._over = True
+        if self._when_over is not None:
+            self._when_over()
 
 
 class Stream(Reply):
@@ -77,10 +93,11 @@ class Stream(Reply):
         keep_alive: bool,
         accepted: float,
         headers: http.Headers,
+        when_over: Callable[[], None] | None = None,
         chunked: bool = True,
     ) -> None:
         """Not `chunked`: the body ends where the connection does."""
-        super().__init__(line, plan, request, record, keep_alive)
+        super().__init__(line, plan, request, record, keep_alive, when_over)
         self._accepted = accepted
         self._chunked = chunked
         self._head = http.head(
@@ -228,8 +245,9 @@ class Whole(Reply):
         keep_alive: bool,
         accepted: float,
         headers: http.Headers,
+        when_over: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__(line, plan, request, record, keep_alive)
+        super().__init__(line, plan, request, record, keep_alive, when_over)
         self.begins = accepted + plan.due_s[-1]
         self._headers = headers
 

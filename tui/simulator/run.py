@@ -85,11 +85,27 @@ def _description(settings: SimulatorSettings, base_url: str) -> str:
         f"weir simulate: {models}\n"
         f"  pace   first token {settings.ttft_s * 1000:g} ms, then {settings.itl_s * 1000:g} ms a token, "
         f"±{settings.jitter:.0%}, {settings.tokens} tokens, seed {settings.seed}\n"
-        f"  limits {_limit(settings.rpm, 'requests')}, {_limit(settings.tpm, 'tokens')} a minute for each model\n"
+        f"  limits {_limit(settings.rpm, 'requests')}, {_limit(settings.tpm, 'tokens')} a minute for each model"
+        f"{_how_limited(settings)}\n"
         f"  faults {faults or 'none'}\n"
         f"  try    weir load --base-url {base_url} --model {first} --requests 50 --concurrency 16\n"
         f"  truth  {base_url.removesuffix('/v1')}/_truth\n"
         "  Ctrl-C stops it\n"
+    )
+
+
+def _how_limited(settings: SimulatorSettings) -> str:
+    """What was asked for beyond the usual."""
+    return "".join(
+        f", {what}"
+        for what, unusual in (
+            (settings.limit_kind, settings.limit_kind != "token-bucket"),
+            (f"bursts of {settings.burst}", settings.burst is not None),
+            (f"{settings.concurrency_limit} at once", settings.concurrency_limit is not None),
+            (f"Retry-After {settings.retry_after_style}", settings.retry_after_style != "honest"),
+            (f"headers {settings.header_style}", settings.header_style != "openai"),
+        )
+        if unusual
     )
 
 

@@ -4,13 +4,16 @@ import asyncio
 import errno
 import json
 import socket
+import time
+from collections.abc import Callable
 from typing import Any
 
-from tui.core.errors import UsageError
 from tui.simulator import http
 from tui.simulator.chat import BadField, ChatRequest, parse_chat
 from tui.simulator.connection import Arrival, Connection, Last, ask_for_stamps
-from tui.simulator.limits import Limits, retry_after
+from tui.simulator.limit_headers import retry_after, told_wait_s
+from tui.simulator.limits import Limits, Refusal, Slots
+from tui.simulator.listener import base_url, listen
 from tui.simulator.plan import Fault, Plan, plan, request_id
 from tui.simulator.reply import CREATED, Stream, Whole
 from tui.simulator.scheduler import Scheduler
@@ -18,18 +21,23 @@ from tui.simulator.settings import SimulatorSettings
 from tui.simulator.text import bank
 from tui.simulator.truth import Record, Truth
 
-BACKLOG = 4096
 _ACCEPTS_A_TURN = 64
 
 
 class Simulator:
     """A simulated provider in the running event loop; `async with` starts and closes it."""
 
-    def __init__(self, settings: SimulatorSettings) -> None:
+    def __init__(self, settings: SimulatorSettings, wall_s: Callable[[], float] = time.time) -> None:
+        """`wall_s` answers seconds since 1970: fixed windows follow it, as it stands when allowances are given."""
         self.settings = settings
+        self._wall_s = wall_s
         self._truth = Truth()
         self._speeds = dict(settings.models)
         self._limits: dict[str, Limits] = {}
+        self._slots: dict[str, Slots] = {}
+        if settings.concurrency_limit is not None:
+            for model in self._speeds:
+                self._slots[model] = Slots(model, settings.concurrency_limit, settings.retry_after_style)
         self._occurrences: dict[bytes, int] = {}
         self._limited = 0
         self._connections: set[Connection] = set()
@@ -41,7 +49,7 @@ class Simulator:
         self._loop = asyncio.get_running_loop()
         self._scheduler = Scheduler(self._loop)
         self._forget()
-        self._listener = _listen(self.settings.host, self.settings.port)
+        self._listener = listen(self.settings.host, self.settings.port)
         self._stamped = ask_for_stamps(self._listener)
         self._port = self._listener.getsockname()[1]
         bank()  # some milliseconds, better now than in the first request's time
@@ -153,16 +161,14 @@ class Simulator:
         except BadField as bad:
             self._refuse_unread(connection, request, arrival, bad)
             return
-        limits = self._limits[chat.model]
         if planned.fault is not Fault.REFUSE:
-            most = chat.most_tokens if chat.most_tokens is not None else self.settings.tokens
-            refusal = limits.admit(chat.prompt_tokens + chat.choices * most, arrival.at_loop)
+            refusal = self._refusal(chat, arrival)
             if refusal is not None:
                 # Not counted as an occurrence: when a limit is reached depends on time, what a seed answers must not.
                 record = self._truth.begin(self._unplanned_id(chat.digest), chat.model, arrival.at_ns)
-                body = http.error_body(refusal.message, refusal.kind, code="rate_limit_exceeded")
-                wait = [] if refusal.wait_s is None else retry_after(refusal.wait_s)
-                self._refuse(connection, request, record, 429, body, [*self._allowance(chat.model), *wait])
+                body = http.error_body(refusal.message, refusal.kind, code=refusal.code)
+                headers = [*self._allowance(chat.model), *self._retry_after(refusal.wait_s)]
+                self._refuse(connection, request, record, 429, body, headers)
                 return
         self._occurrences[chat.digest] = occurrence + 1
         record = self._truth.begin(planned.id, chat.model, arrival.at_ns)
@@ -170,6 +176,17 @@ class Simulator:
             self._fail(connection, request, chat, planned, record)
         else:
             self._reply(connection, request, chat, planned, record, arrival)
+
+    def _refusal(self, chat: ChatRequest, arrival: Arrival) -> Refusal | None:
+        """Why a limit does not let a request pass; one that passes is counted."""
+        slots = self._slots.get(chat.model)
+        # Slots first: what they refuse must not have used the allowances up.
+        refusal = None if slots is None else slots.refusal(arrival.at_loop)
+        if refusal is None:
+            most = chat.most_tokens if chat.most_tokens is not None else self.settings.tokens
+            tokens = chat.prompt_tokens + chat.choices * most
+            refusal = self._limits[chat.model].admit(tokens, arrival.at_loop)
+        return refusal
 
     def _reply(
         self,
@@ -182,7 +199,9 @@ class Simulator:
     ) -> None:
         record.status = 200
         headers = [("x-request-id", planned.id), *self._allowance(chat.model)]
-        begun = (connection, planned, chat, record, request.keep_alive, arrival.at_loop, headers)
+        slots = self._slots.get(chat.model)
+        release = None if slots is None else slots.take(arrival.at_loop + planned.lasts_s(chat.stream)).release
+        begun = (connection, planned, chat, record, request.keep_alive, arrival.at_loop, headers, release)
         reply = Stream(*begun, chunked=request.chunked) if chat.stream else Whole(*begun)
         connection.begin(_Scheduled(reply, self._scheduler))
         self._scheduler.add(reply.begins, reply)
@@ -192,13 +211,14 @@ class Simulator:
     ) -> None:
         headers = self._allowance(chat.model)
         if planned.fault is Fault.REFUSE:
+            told_s = told_wait_s(self.settings.retry_after_style, self.settings.retry_after_s)
+            again = "" if told_s is None else f" Please try again in {told_s:g}s."
             body = http.error_body(
-                f"Rate limit reached for {chat.model} on requests per min (RPM). "
-                f"Please try again in {self.settings.retry_after_s:g}s.",
+                f"Rate limit reached for {chat.model} on requests per min (RPM).{again}",
                 "requests",
                 code="rate_limit_exceeded",
             )
-            headers += retry_after(self.settings.retry_after_s)
+            headers += self._retry_after(self.settings.retry_after_s)
         elif planned.status == 500:
             body = http.error_body("The server had an error while processing your request.", "server_error")
         else:
@@ -238,12 +258,15 @@ class Simulator:
     def _allowance(self, model: str) -> list[tuple[str, str]]:
         return self._limits[model].headers(self._loop.time())
 
+    def _retry_after(self, wait_s: float | None) -> list[tuple[str, str]]:
+        return retry_after(wait_s, self.settings.retry_after_style, self.settings.header_style)
+
     def _unplanned_id(self, about: bytes) -> str:
         self._limited += 1
         return request_id(self.settings.seed, about, f"refused {self._limited}")[0]
 
     def _forget(self) -> None:
-        """As freshly started: no truth, no occurrences, full allowances."""
+        """As freshly started: no truth, no occurrences, full allowances. What runs keeps its slots: it runs."""
         self._truth.clear()
         self._occurrences.clear()
         self._limited = 0
@@ -251,9 +274,10 @@ class Simulator:
 
     def refill(self) -> None:
         """Give every model its full allowance back."""
-        now = self._loop.time()
+        now_s = self._loop.time()
+        wall_offset_s = self._wall_s() - now_s
         for model in self._speeds:
-            self._limits[model] = Limits(model, self.settings.rpm, self.settings.tpm, now)
+            self._limits[model] = Limits(model, self.settings, now_s, wall_offset_s)
 
     def _accept(self) -> None:
         assert self._listener is not None
@@ -294,11 +318,6 @@ class _Scheduled:
         self._reply.abandoned()
 
 
-def base_url(host: str, port: int) -> str:
-    """What an OpenAI client takes as its base URL."""
-    return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
-
-
 def _no_such_model(name: str) -> bytes:
     return http.error_body(
         f"The model `{name[:200]}` does not exist or you do not have access to it.",
@@ -306,24 +325,3 @@ def _no_such_model(name: str) -> bytes:
         "model",
         "model_not_found",
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
-        raise UsageError("--host", f"cannot listen on {host}: {error.strerror}", "use 127.0.0.1") from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        if error.errno in (errno.EADDRINUSE, errno.EACCES):
-            raise UsageError(
-                "--port", f"cannot listen on {host}:{port}: {error.strerror}", "use --port 0 to pick a free one"
-            ) from error
-        raise UsageError("--host", f"cannot listen on {host}:{port}: {error.strerror}", "use 127.0.0.1") from error
-    listener.setblocking(False)
-    return listener

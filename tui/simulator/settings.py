@@ -13,6 +13,10 @@ ANNOUNCEMENT = "listening on "
 MOST_TOKENS = 100_000
 """Longest answer: its plan is held in memory."""
 
+LIMIT_KINDS = ("token-bucket", "fixed-window", "sliding-window")
+RETRY_AFTER_STYLES = ("honest", "none", "short")
+HEADER_STYLES = ("openai", "azure", "anthropic", "none")
+
 
 @dataclass(frozen=True, slots=True)
 class SimulatorSettings:
@@ -36,6 +40,16 @@ class SimulatorSettings:
     """Name and speed: 2 is twice as fast. The limits hold for each model by itself."""
     rpm: int | None = None
     tpm: int | None = None
+    limit_kind: str = "token-bucket"
+    """How `rpm` and `tpm` are counted, one of LIMIT_KINDS: allowances.py defines each."""
+    burst: int | None = None
+    """Requests that a rested token bucket lets pass at once; None: a minute's worth. Tokens have no such bucket."""
+    concurrency_limit: int | None = None
+    """Requests that one model answers at once, streams or not."""
+    retry_after_style: str = "honest"
+    """How long a 429 asks to wait, in headers and words: the true wait, no word of it, or half of it (`short`)."""
+    header_style: str = "openai"
+    """Whose names and forms the allowance headers have; `none`: there are none."""
     refuse_rate: float = 0.0
     """Fraction of requests answered 429 whatever the limits say."""
     retry_after_s: float = 1.0
@@ -75,8 +89,27 @@ class SimulatorSettings:
         ):
             usable = duration_s is None or (math.isfinite(duration_s) and 0.0 <= duration_s <= 86_400.0)
             _require(usable, flag, f"{duration_s} s cannot be waited", "give a duration from 0 to 24h")
-        for flag, limit in (("--rpm", self.rpm), ("--tpm", self.tpm)):
+        for flag, limit in (
+            ("--rpm", self.rpm),
+            ("--tpm", self.tpm),
+            ("--burst", self.burst),
+            ("--concurrency-limit", self.concurrency_limit),
+        ):
             _require(limit is None or limit >= 1, flag, f"{limit} lets nothing through", "give 1 or more")
+        for flag, word, known in (
+            ("--limit-kind", self.limit_kind, LIMIT_KINDS),
+            ("--retry-after", self.retry_after_style, RETRY_AFTER_STYLES),
+            ("--header-style", self.header_style, HEADER_STYLES),
+        ):
+            _require(word in known, flag, f'"{word}" is not known', f"give one of {', '.join(known)}")
+        if self.burst is not None:
+            _require(
+                self.limit_kind == "token-bucket",
+                "--burst",
+                f"a {self.limit_kind} has no burst of its own",
+                "leave --burst out, or use --limit-kind token-bucket",
+            )
+            _require(self.rpm is not None, "--burst", "there is no limit to burst", "add --rpm")
         _require(
             1 <= self.tokens <= MOST_TOKENS,
             "--tokens",
