@@ -10,15 +10,16 @@ from tui.core.calls import State, Usage
 from tui.core.clock import NS_PER_MS
 from tui.core.commands import Watch
 from tui.core.facts import Counted, LiveCounted, PhaseChanged
+from tui.core.full_call import FULL_TEXT_CHARS
 from tui.core.money import Price
-from tui.core.picture import FULL_TEXT_CHARS, RunCard, picture
+from tui.core.picture import Painter, RunCard
 from tui.core.snapshot import Pane, Snapshot
 
 CARD = RunCard("load", "m", "host/v1", planned=3)
 
 
 def seen(story: Story, ms: float, watch: Watch | None = None) -> Snapshot:
-    return picture(story.ledger, CARD, watch or Watch(), at(ms))
+    return Painter(story.ledger, CARD).picture(watch or Watch(), at(ms))
 
 
 def pane(story: Story, ms: float) -> Pane:
@@ -34,7 +35,7 @@ def streaming() -> Story:
 
 
 def test_a_run_that_has_not_begun_has_no_figures() -> None:
-    snapshot = picture(Story().ledger, CARD, Watch(), at(0))
+    snapshot = Painter(Story().ledger, CARD).picture(Watch(), at(0))
     assert (snapshot.ttft, snapshot.lag, snapshot.panes, snapshot.tokens_per_s) == (None, None, [], 0.0)
     assert snapshot.cost.usd is None  # nobody has said what the model costs
     assert snapshot.run.planned == 3
@@ -150,7 +151,7 @@ def test_only_the_window_asked_for_travels_and_only_the_tail_of_its_text() -> No
     snapshot = seen(story, 20, Watch(first=1, count=2, tail_chars=4))
     assert [each.call for each in snapshot.panes] == [2, 3]
     assert [each.text for each in snapshot.panes] == ["6789", "6789"]
-    assert (snapshot.places, snapshot.first, snapshot.panes[0].text_end) == (5, 1, 10)
+    assert (snapshot.listed, snapshot.first, snapshot.panes[0].text_end) == (5, 1, 10)
     assert seen(story, 20, Watch(tail_chars=0)).panes[0].text == ""
 
 

@@ -6,8 +6,10 @@ import pickle
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tui.core.secrets import Secret, redact
+from tui.core.secrets import MOST_HEADER_CHARS, MOST_HEADERS, Secret, masked_headers, redact
 
 KEY = Secret("sk-canary-0123456789")
 
@@ -55,3 +57,85 @@ def test_a_message_that_was_cut_within_the_secret_ends_before_it(kept: int) -> N
 
 def test_a_secret_that_contains_another_is_hidden_whole() -> None:
     assert "-more" not in redact("sk-canary-0123456789-more-of-it", [KEY, Secret("sk-canary-0123456789-more-of-it")])
+
+
+# ── headers ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def hidden(text: str) -> str:
+    return redact(text, [KEY])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "authorization", "proxy-authorization", "x-auth", "x-amz-security-token", "x-csrf-token", "x-accesstoken",
+        "set-cookie", "set-cookie2", "x-api-key", "x-apikey", "api_key", "key", "x-session-id", "x-jwt", "x-signature",
+        "x-client-secret", "x-credentials",
+    ],
+)  # fmt: skip
+def test_a_header_whose_name_says_secret_shows_no_value(name: str) -> None:
+    assert masked_headers({name: "zyx"}, hidden) == ((name, "***"),)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "content-type", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens", "x-request-id", "etag",
+        "www-authenticate", "openai-processing-ms", "x-token-count", "author",
+    ],
+)  # fmt: skip
+def test_a_header_that_is_no_secret_is_shown_as_it_came(name: str) -> None:
+    assert masked_headers({name: "zyx"}, hidden) == ((name, "zyx"),)
+
+
+def test_headers_keep_their_order_and_no_header_is_no_header() -> None:
+    headers = {"b": "1", "a": "2"}
+    assert masked_headers(headers, hidden) == (("b", "1"), ("a", "2"))
+    assert masked_headers({}, hidden) == ()
+
+
+@pytest.mark.parametrize("echo", [KEY.reveal(), KEY.reveal()[:12]])
+def test_a_secret_in_any_header_s_value_is_taken_out_also_one_that_the_server_cut(echo: str) -> None:
+    headers = {"x-echo": f"you sent {echo}", "x-nul": f"\0{echo}", "x-last": "fine"}
+    assert masked_headers(headers, hidden) == (("x-echo", "you sent ***"), ("x-nul", "\0***"), ("x-last", "fine"))
+
+
+def test_of_a_secret_that_our_own_cut_would_go_through_nothing_is_left() -> None:
+    for before in range(MOST_HEADER_CHARS - 30, MOST_HEADER_CHARS + 1):
+        ((_, value),) = masked_headers({"x": "v" * before + KEY.reveal()}, hidden)
+        assert "s" not in value
+        assert len(value) <= MOST_HEADER_CHARS
+
+
+def test_headers_are_bounded_in_number_and_length() -> None:
+    shown = masked_headers({f"{number}{'n' * 2000}": "v" * 2000 for number in range(200)}, hidden)
+    assert len(shown) == MOST_HEADERS
+    assert {(len(name), len(value)) for name, value in shown} == {(MOST_HEADER_CHARS, MOST_HEADER_CHARS)}
+
+
+# ── texts that end within a secret ─────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("abcabcabcab", "***"),  # the earliest beginning counts, so that nothing of a repetition is left
+        ("abcabcabcabX", "abcabcabcabX"),
+        ("zabcab", "zabcab"),  # too short to be told from a word
+        ("zabcabc", "z***"),
+    ],
+)
+def test_a_secret_that_repeats_itself_is_hidden_from_its_first_character(text: str, shown: str) -> None:
+    assert redact(text, [Secret("abcabcabcabcabd")]) == shown
+
+
+@given(
+    st.text("sk-ab", max_size=12),
+    st.text("sk-ab", min_size=7, max_size=12),
+    st.integers(0, 12),
+)
+def test_a_text_never_ends_within_a_secret(before: str, secret: str, kept: int) -> None:
+    shown = redact(before + secret[:kept], [Secret(secret)])
+    assert secret not in shown
+    assert not any(shown.endswith(secret[:size]) for size in range(6, len(secret)))

@@ -30,6 +30,7 @@ from rude_server import (
 from tui.core.calls import TextKind, Usage
 from tui.core.clock import now_ns
 from tui.core.facts import (
+    AllowanceCame,
     AttemptEnded,
     Fact,
     HeadersCame,
@@ -42,6 +43,7 @@ from tui.core.facts import (
     Written,
 )
 from tui.core.retry import FailureKind
+from tui.core.secrets import Secret
 from tui.engine.attempt import Attempt, Outcome
 from tui.engine.lane import Lane
 from tui.engine.limiter import Limiter
@@ -149,6 +151,68 @@ async def test_headers_give_status_and_request_id() -> None:
     _, witness = await told(says(reply("429 Slow", b"{}", "x-request-id: req-7")))
     (headers,) = witness.of(HeadersCame)
     assert (headers.status, headers.request_id) == (429, "req-7")
+
+
+async def test_headers_are_stated_as_they_came_but_secrets() -> None:
+    key = "sk-canary-0123456789abcdef"
+    headers = (
+        "Server: cat", "Set-Cookie: session=abc; Path=/", "X-Api-Key: other", f"X-Echo: you sent {key}",
+        f"X-Cut: {'x' * 490}{key}", f"Content-Type: text/plain; key={key}",
+    )  # fmt: skip
+    witness = Witness()
+    act = says(reply("400 Bad", f"key {key}".encode(), *headers))
+    async with RudeServer(act) as server, lane_to(server, key=Secret(key)) as lane:
+        await tried(lane, witness)
+    (stated,) = witness.of(HeadersCame)
+    assert stated.headers == (
+        ("content-length", "30"),
+        ("server", "cat"),
+        ("set-cookie", "***"),
+        ("x-api-key", "***"),
+        ("x-echo", "you sent ***"),
+        ("x-cut", f"{'x' * 490}***"),
+        ("content-type", "text/plain; key=***"),
+    )
+    assert "canary" not in repr(witness.facts)
+    assert [attempt.headers for attempt in witness.entry().attempts] == [stated.headers]
+
+
+ALLOWANCE = (
+    "x-ratelimit-limit-requests: 60", "x-ratelimit-remaining-requests: 59", "x-ratelimit-reset-requests: 1s",
+    "x-ratelimit-limit-tokens: 9000", "x-ratelimit-remaining-tokens: 8000", "x-ratelimit-reset-tokens: 6m0s",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("status", ["200 OK", "429 Slow", "500 Oops"])
+async def test_what_any_reply_s_headers_say_of_our_allowance_is_stated_as_they_say_it(status: str) -> None:
+    _, witness = await told(says(reply(status, b"{}", *ALLOWANCE)))
+    (headers,) = witness.of(HeadersCame)
+    assert witness.of(AllowanceCame) == [AllowanceCame(1, headers.at, 60, 59, 1.0, 9000, 8000, 360.0)]
+
+
+async def test_of_an_allowance_that_is_told_in_part_the_rest_is_absent_and_of_silence_nothing_is_stated() -> None:
+    _, witness = await told(says(reply("200 OK", b"{}", "x-ratelimit-remaining-tokens: 5")))
+    (allowance,) = witness.of(AllowanceCame)
+    assert allowance == AllowanceCame(1, allowance.at, remaining_tokens=5)
+    _, silent = await told(WELL)
+    assert silent.of(AllowanceCame) == []
+
+
+@pytest.mark.parametrize(
+    ("act", "asked_s"),
+    [
+        (refuses("429 Slow", "slow down", None, "Retry-After: 7"), 7.0),
+        (refuses("429 Slow", "slow down", None, "retry-after-ms: 1500"), 1.5),
+        (refuses("503 Busy", "busy", None, "Retry-After: 0.5"), 0.5),
+        (refuses("429 Slow", "slow down"), None),
+        (refuses("429 Slow", "slow down", None, "Retry-After: never"), None),
+        (then_resets(STREAM, words("Hello")), None),
+        (WELL, None),
+    ],
+)
+async def test_an_ended_attempt_tells_how_long_the_server_asked_to_wait(act: Act, asked_s: float | None) -> None:
+    _, witness = await told(act)
+    assert [fact.retry_after_s for fact in witness.of(AttemptEnded)] == [asked_s]
 
 
 async def test_an_allowance_that_is_used_up_closes_the_lane_while_the_answer_still_streams() -> None:

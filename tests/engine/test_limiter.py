@@ -3,6 +3,7 @@ import random
 
 import pytest
 
+from tui.core.limits_view import Gauges
 from tui.engine.limiter import Limiter, RequestTooLarge
 
 pytestmark = pytest.mark.looptime
@@ -175,3 +176,73 @@ async def test_random_schedules_with_cancellation_and_rate_changes_stay_under_th
         limiter.set_rpm(rpm)
         await asyncio.gather(*tasks, return_exceptions=True)
         assert most_in_a_minute(instants) <= rpm
+
+
+# ── how it stands ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_without_limits_there_is_nothing_to_show():
+    assert Limiter().gauges == Gauges()
+
+
+async def test_the_gauges_show_what_may_go_now_and_fill_as_time_passes():
+    limiter = Limiter(rpm=600, burst=10, tpm=6000)
+    assert limiter.gauges == Gauges(10, 10, 600, 600)
+    await limiter.acquire(300)
+    gauges = limiter.gauges
+    assert (gauges.requests_level, gauges.tokens_level) == (pytest.approx(9, abs=0.1), pytest.approx(300, abs=1))
+    await asyncio.sleep(1)
+    assert limiter.gauges == Gauges(10, 10, pytest.approx(400, abs=1), 600)
+
+
+async def test_looking_at_the_gauges_changes_nothing():
+    looked_at, left_alone = Limiter(rpm=60, burst=5, tpm=6000), Limiter(rpm=60, burst=5, tpm=6000)
+    for limiter in (looked_at, left_alone):
+        for _ in range(5):
+            await limiter.acquire(50)
+    for _ in range(20):
+        await asyncio.sleep(0.05)
+        assert looked_at.gauges.requests_level >= 0
+    instants = await asyncio.gather(admissions(looked_at, 3), admissions(left_alone, 3))
+    assert instants[0] == pytest.approx(instants[1], abs=1e-3)
+
+
+async def test_a_bucket_that_owes_tokens_lets_nothing_go_rather_than_less_than_nothing():
+    limiter = Limiter(tpm=6000)
+    limiter.settle(await limiter.acquire(600), 2000)
+    assert limiter.gauges.tokens_level == 0
+    await asyncio.sleep(20)
+    assert limiter.gauges.tokens_level == pytest.approx(600)
+
+
+async def test_whoever_stands_in_the_queue_is_counted_until_admitted_refused_or_gone():
+    limiter = Limiter(rpm=60, burst=1, tpm=600)
+    waiting = [asyncio.ensure_future(limiter.acquire()) for _ in range(4)]
+    await asyncio.sleep(0.1)
+    assert limiter.gauges.in_limiter == 3
+    waiting[2].cancel()
+    await asyncio.sleep(0)
+    assert limiter.gauges.in_limiter == 2
+    with pytest.raises(RequestTooLarge):
+        await limiter.acquire(601)
+    assert limiter.gauges.in_limiter == 2
+    await asyncio.wait(waiting)
+    assert limiter.gauges.in_limiter == 0
+
+
+async def test_a_new_rate_is_what_the_gauges_show_at_once():
+    limiter = Limiter()
+    limiter.set_rpm(6000)
+    assert limiter.gauges == Gauges(10, 10)
+    limiter.set_rpm(None)
+    assert limiter.gauges == Gauges()
+
+
+async def test_tokens_settled_after_their_minute_are_not_reserved_for_ever():
+    limiter, loop = Limiter(tpm=6000), asyncio.get_running_loop()
+    reservation = await limiter.acquire(6000)
+    await asyncio.sleep(70)
+    limiter.settle(reservation, 100)
+    began = loop.time()
+    await limiter.acquire(600)
+    assert loop.time() == began

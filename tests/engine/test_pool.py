@@ -1,14 +1,18 @@
 """Slots pull calls and run each to its end; pausing, draining, stopping and an error in the plans lose none."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+import json
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
 from call_under_test import Witness, a_plan, lane_to, until
-from rude_server import STREAM, WELL, Act, RudeServer, refuses, then_silence, words
+from msgspec.structs import replace
+from rude_server import END, STREAM, WELL, Act, RudeServer, refuses, says, then_silence, words
 
 from tui.core.calls import CallPlan, State
+from tui.core.errors import UsageError
 from tui.core.facts import Finished, Queued, Sent
 from tui.engine.call import Ending
 from tui.engine.pool import Pool
@@ -39,11 +43,16 @@ async def a_run(
     concurrency: int = 3,
     plans: Iterator[CallPlan] | None = None,
     room: Callable[[], object] | None = None,
+    planned: int | None = None,
+    on_begun: Callable[[CallPlan], None] = lambda plan: None,
+    after_finish: Callable[[CallPlan, Ending], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Run]:
     witness = Witness()
 
     async def finish(plan: CallPlan, ending: Ending) -> None:
         witness(Finished(plan.id, ending.at, ending.state, ending.error))
+        if after_finish is not None:
+            await after_finish(plan, ending)
 
     async def no_wait() -> None:
         return
@@ -51,7 +60,8 @@ async def a_run(
     numbers = iter(range(1, calls + 1)) if calls is not None else iter(range(1, 10**9))
     async with RudeServer(*acts) as server, lane_to(server) as lane:
         source = plans if plans is not None else (a_plan(number) for number in numbers)
-        yield Run(Pool(source, lane, witness, concurrency, room or no_wait, finish), witness, server)  # type: ignore[arg-type]
+        pool = Pool(source, lane, witness, concurrency, room or no_wait, finish, planned, on_begun)  # type: ignore[arg-type]
+        yield Run(pool, witness, server)
     witness.check()
 
 
@@ -233,3 +243,162 @@ async def test_a_long_prompt_is_cut_for_the_eyes_only() -> None:
         await run.pool.run()
         assert b"x" * 50_000 in run.server.requests[0].body
     assert len(run.witness.of(Queued)[0].prompt) == 20_000
+
+
+# ── calls that are done again ──────────────────────────────────────────────────────────────────────────────
+
+REFUSES = refuses("400 Bad", "no")
+
+
+def numbers_of(run: Run) -> list[int]:
+    return [fact.call for fact in run.witness.of(Queued)]
+
+
+def retries_of(run: Run) -> dict[int, int]:
+    return {fact.call: fact.retry_of for fact in run.witness.of(Queued) if fact.retry_of is not None}
+
+
+async def test_a_call_that_is_done_again_gets_the_next_number_and_those_after_it_move() -> None:
+    heard: list[int] = []
+    async with a_run(HANGS, WELL, calls=5, concurrency=1, on_begun=lambda plan: heard.append(plan.id)) as run:
+        task = asyncio.create_task(run.pool.run())
+        await until(lambda: run.states == {State.STREAMING: 1})
+        plan = a_plan(1)
+        run.pool.again(plan)
+        run.pool.again(plan)
+        run.pool.cancel(1)
+        await task
+        bodies = [request.body for request in run.server.requests]
+    assert (numbers_of(run), heard) == ([1, 2, 3, 4, 5, 6, 7], [1, 2, 3, 4, 5, 6, 7])
+    assert retries_of(run) == {2: 1, 3: 1}
+    assert run.states == {State.CANCELLED: 1, State.DONE: 6}
+    assert bodies[0] == bodies[1] == bodies[2]
+
+
+async def test_what_is_done_again_is_due_when_it_is_taken_up_and_keeps_its_warm_up_and_its_parameters() -> None:
+    plan = replace(a_plan(3, max_tokens=5), due_at=1, warmup=True)
+    async with a_run(WELL, calls=0, planned=0) as run:
+        run.pool.again(plan)
+        await run.pool.run()
+        (request,) = run.server.requests
+    (queued,) = run.witness.of(Queued)
+    assert (queued.call, queued.retry_of, queued.warmup, queued.due_at) == (1, 3, True, queued.at)
+    assert json.loads(request.body)["max_tokens"] == 5
+
+
+async def test_calls_are_done_again_while_the_last_one_still_runs() -> None:
+    async with a_run(HANGS, WELL, calls=3, concurrency=3, planned=3) as run:
+        task = asyncio.create_task(run.pool.run())
+        await until(lambda: run.states == {State.STREAMING: 1, State.DONE: 2})
+        assert run.pool._open_slots == 1  # the others found nothing more to do
+        run.pool.again(a_plan(2))
+        run.pool.again(a_plan(3))
+        await until(lambda: run.states == {State.STREAMING: 1, State.DONE: 4})
+        assert not task.done()
+        run.pool.cancel(1)
+        await task
+    assert retries_of(run) == {4: 2, 5: 3}
+
+
+async def test_a_call_is_done_again_in_the_very_turn_in_which_the_last_slot_ended() -> None:
+    pool: list[Pool] = []
+
+    async def finish(plan: CallPlan, ending: Ending) -> None:
+        if plan.id < 3:
+            # Before the slot that awaits this can say that it has ended, and before the run looks.
+            asyncio.get_running_loop().call_soon(pool[0].again, plan)
+
+    async with a_run(WELL, calls=1, concurrency=1, planned=1, after_finish=finish) as run:
+        pool.append(run.pool)
+        await run.pool.run()
+    assert run.states == {State.DONE: 3}
+
+
+async def test_what_is_to_be_done_again_while_paused_waits_for_the_resume() -> None:
+    async with a_run(WELL, calls=1, concurrency=2) as run:
+        run.pool.pause()
+        task = asyncio.create_task(run.pool.run())
+        run.pool.again(a_plan(1))
+        await asyncio.sleep(5)
+        assert run.states == {}
+        run.pool.resume()
+        await task
+    assert run.states == {State.DONE: 2}
+
+
+async def test_with_fewer_slots_than_are_open_no_further_one_opens_for_what_is_done_again() -> None:
+    async with a_run(HANGS, calls=4, concurrency=4, planned=4) as run:
+        task = asyncio.create_task(run.pool.run())
+        await until(lambda: run.states == {State.STREAMING: 4})
+        run.pool.set_concurrency(2)
+        run.pool.again(a_plan(1))
+        run.pool.again(a_plan(2))
+        await asyncio.sleep(1)
+        assert run.states == {State.STREAMING: 4}
+        for call in (1, 2):
+            run.pool.cancel(call)
+        await asyncio.sleep(1)
+        assert run.states == {State.STREAMING: 2, State.CANCELLED: 2}
+        for call in (3, 4):
+            run.pool.cancel(call)
+        await until(lambda: run.states == {State.STREAMING: 2, State.CANCELLED: 4})
+        assert retries_of(run) == {5: 1, 6: 2}
+        run.pool.stop()
+        await task
+
+
+@pytest.mark.parametrize("end", ["drain", "stop"])
+async def test_what_was_to_be_done_again_is_not_begun_in_a_run_that_ends(end: str) -> None:
+    async with a_run(HANGS, calls=9, concurrency=1) as run:
+        task = asyncio.create_task(run.pool.run())
+        await until(lambda: run.states == {State.STREAMING: 1})
+        run.pool.again(a_plan(1))
+        if end == "drain":
+            run.drain()
+            run.pool.cancel(1)
+        else:
+            run.pool.stop()
+        await task
+    assert numbers_of(run) == [1]
+
+
+async def test_a_corpus_that_turns_bad_takes_nothing_back_that_is_to_be_done_again() -> None:
+    def plans() -> Iterator[CallPlan]:
+        yield a_plan(1)
+        raise UsageError("prompts.jsonl:2", "broken", "mend it")
+
+    async with a_run(HANGS, WELL, plans=plans(), concurrency=1) as run:
+        task = asyncio.create_task(run.pool.run())
+        await until(lambda: run.states == {State.STREAMING: 1})
+        run.pool.again(a_plan(1))
+        run.pool.cancel(1)
+        await task
+        assert run.pool.corpus_error is not None
+    assert retries_of(run) == {2: 1}
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_however_retries_come_in_between_every_number_is_given_once_and_in_order(seed: int) -> None:
+    rng = random.Random(seed)
+    acts = [rng.choice((WELL, REFUSES, says(STREAM, words("Hel") + END))) for _ in range(200)]
+    failed: list[CallPlan] = []
+    asked: list[int] = []
+    pool: list[Pool] = []
+
+    async def finish(plan: CallPlan, ending: Ending) -> None:
+        """Now and then somebody wants one of those that failed so far again, a retry perhaps."""
+        if ending.state in (State.FAILED, State.BROKEN):
+            failed.append(plan)
+        for _ in range(rng.randint(0, min(2, len(failed)))):
+            again = failed.pop(rng.randrange(len(failed)))
+            asked.append(again.id)
+            pool[0].again(again)
+        if rng.random() < 0.2:
+            pool[0].set_concurrency(rng.randint(1, 6))
+
+    async with a_run(*acts, calls=40, concurrency=4, planned=40, after_finish=finish) as run:
+        pool.append(run.pool)
+        await run.pool.run()
+    assert numbers_of(run) == list(range(1, 41 + len(asked)))
+    assert sorted(retries_of(run).values()) == sorted(asked)
+    assert any(call in retries_of(run) for call in asked)

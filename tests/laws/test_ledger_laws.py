@@ -30,7 +30,7 @@ from tui.core.facts import (
 from tui.core.histogram import Histogram
 from tui.core.ledger import Ledger
 from tui.core.money import NOTHING, Price
-from tui.core.picture import RunCard, picture
+from tui.core.picture import Painter, RunCard
 from tui.core.summary import summary
 
 START = 10**15
@@ -154,12 +154,12 @@ def test_the_same_facts_give_the_same_picture_and_summary_whoever_looked_on(seed
     for index, fact in enumerate(facts):
         watched.fold(fact)
         if index in looks:
-            picture(watched, CARD, Watch(focus=1), fact.at)
+            Painter(watched, CARD).picture(Watch(focus=1), fact.at)
     for fact in facts:
         replayed.fold(fact)
     end = max(fact.at for fact in facts) + 1
     for watch in (Watch(), Watch(everything=True, count=99, focus=3)):
-        assert picture(watched, CARD, watch, end) == picture(replayed, CARD, watch, end)
+        assert Painter(watched, CARD).picture(watch, end) == Painter(replayed, CARD).picture(watch, end)
     assert summary(watched, CARD, end) == summary(replayed, CARD, end)
 
 

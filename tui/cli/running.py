@@ -51,6 +51,7 @@ async def _run(make: Callable[[], Host], ui: str, as_json: bool) -> int:
             narrator.cancel()
         if screen is not None:
             await screen.close()
+    await host.asked_files_written()
     _last_words(host, figures, as_json)
     if host.corpus_error is not None:
         raise host.corpus_error

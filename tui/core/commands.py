@@ -8,18 +8,32 @@ class Command(msgspec.Struct, frozen=True, tag=True):
 
 
 class Watch(Command, frozen=True):
-    """These are the calls I show; send their text and nothing else's."""
+    """This is what I show; send that and nothing else."""
 
+    view: str = "wall"
+    """One of `core.views.VIEWS`."""
     first: int = 0
-    """Index of the first place shown."""
+    """Index of the first entry shown, of the view's list."""
     count: int = 16
-    """How many places fit."""
+    """How many entries fit."""
+    follow: bool = False
+    """The window is the end of the list, wherever that is; `first` is not looked at."""
+    order: str = "place"
+    """Of the wall: `place` (a running call never moves), `newest`, `slowest` or `failing`. Of table and waterfall: a
+    column of `core.ordering.COLUMNS`; what the other views may ask is not looked at."""
+    descending: bool = False
+    everything: bool = False
+    """Wall only. False: the running calls, ended ones while there is room. True: every call."""
+    query: str = ""
+    """The filter as it was typed; see core/query.py."""
     tail_chars: int = 600
     """How much of each text's end can be seen."""
     focus: int | None = None
     """The call that is open in full."""
-    everything: bool = False
-    """False: a place per running call, ended ones making room. True: every call, in order of its number."""
+    focus_tail: int | None = None
+    """How much of its text's end to send; None: all of it."""
+    focus_request: bool = False
+    """Send its request too."""
 
 
 class Pause(Command, frozen=True):
@@ -60,4 +74,39 @@ class SetConcurrency(Command, frozen=True):
     concurrency: int
 
 
-AnyCommand = Watch | Pause | Resume | Drain | Stop | Close | CancelCall | SetRate | SetConcurrency
+class RetryCall(Command, frozen=True):
+    """Do a call again that ended without its answer, as a new call."""
+
+    call: int
+
+
+class RetryFailed(Command, frozen=True):
+    """Do all of them again that have not been done again yet."""
+
+
+class Export(Command, frozen=True):
+    """Write the calls that pass a filter to a file beside the record, in this order."""
+
+    format: str
+    """`csv` or `jsonl`."""
+    query: str = ""
+    order: str = "id"
+    descending: bool = False
+
+
+class SaveCall(Command, frozen=True):
+    """Write a call's prompt, answer and figures to a file beside the record."""
+
+    call: int
+
+
+class SaveScreenshot(Command, frozen=True):
+    """Write a picture of the screen to a file beside the record."""
+
+    svg: str
+
+
+AnyCommand = (
+    Watch | Pause | Resume | Drain | Stop | Close | CancelCall | SetRate | SetConcurrency
+    | RetryCall | RetryFailed | Export | SaveCall | SaveScreenshot
+)  # fmt: skip

@@ -1,13 +1,18 @@
 """What the ledger keeps of one call and of each of its attempts. Instants are monotonic nanoseconds."""
 
 from tui.core.calls import State, TextKind, Usage
+from tui.core.clock import NS_PER_MS
 from tui.core.untrusted import clean
+
+BURST_PAUSE_NS = 50 * NS_PER_MS
+"""Text that comes after a pause of so long begins a new burst."""
 
 
 class AttemptEntry:
     """One HTTP try."""
 
     __slots__ = (
+        "bursts",
         "chars",
         "chunks",
         "counted_chars",
@@ -16,13 +21,16 @@ class AttemptEntry:
         "error",
         "first_answer_at",
         "first_token_at",
+        "headers",
         "headers_at",
         "largest_gap_ns",
         "last_token_at",
         "late",
         "number",
+        "paused_ns",
         "possibly_billed",
         "request_id",
+        "retry_after_s",
         "sent_at",
         "shared",
         "shown",
@@ -32,11 +40,14 @@ class AttemptEntry:
         "tools",
         "usage",
         "usage_estimated",
+        "waited_at",
         "written_at",
     )
 
-    def __init__(self, number: int, sent_at: int) -> None:
+    def __init__(self, number: int, sent_at: int, waited_at: int | None = None) -> None:
         self.number = number
+        self.waited_at = waited_at
+        """When it began to stand in the limiter's queue."""
         self.sent_at = sent_at
         self.written_at: int | None = None
         self.headers_at: int | None = None
@@ -47,6 +58,10 @@ class AttemptEntry:
         self.status: int | None = None
         self.error: str | None = None
         self.request_id: str | None = None
+        self.headers: tuple[tuple[str, str], ...] = ()
+        """Of the response, secrets masked."""
+        self.retry_after_s: float | None = None
+        """What the server asked to wait when it refused."""
         self.usage: Usage | None = None
         self.usage_estimated = False
         self.possibly_billed = False
@@ -56,6 +71,10 @@ class AttemptEntry:
         """While it runs and somebody looks: tokens of its first `counted_chars` characters."""
         self.counted_chars = 0
         self.largest_gap_ns = 0
+        self.bursts = 0
+        """How many times text came after a pause of `BURST_PAUSE_NS` or more, the first time included."""
+        self.paused_ns = 0
+        """The sum of those pauses."""
         self.shared = False
         """The first token's read held further text."""
         self.late = False
@@ -105,7 +124,7 @@ class AttemptEntry:
 
     def forget_text(self) -> None:
         """Keep the figures only; `shown_chars` still says how much there was."""
-        self.texts, self.shown, self.tools = {}, [], {}
+        self.texts, self.shown, self.tools, self.headers = {}, [], {}, ()
 
     def compact(self) -> None:
         """Join the pieces; an ended attempt keeps its text in one string a kind."""
@@ -131,18 +150,36 @@ class CallEntry:
         "id",
         "model",
         "prompt",
+        "queued_at",
+        "retry_of",
         "samples",
         "state",
+        "waiting_since",
         "warmup",
     )
 
-    def __init__(self, call: int, model: str, prompt: str, due_at: int, warmup: bool) -> None:
+    def __init__(
+        self,
+        call: int,
+        model: str,
+        prompt: str,
+        due_at: int,
+        warmup: bool,
+        queued_at: int | None = None,
+        retry_of: int | None = None,
+    ) -> None:
         self.id = call
         self.model = model
         self.prompt = prompt
         self.due_at = due_at
         self.warmup = warmup
+        self.queued_at = due_at if queued_at is None else queued_at
+        """When a slot took it up."""
+        self.retry_of = retry_of
+        """The ended call that it does again."""
         self.state = State.QUEUED
+        self.waiting_since: int | None = None
+        """While it stands in the limiter's queue: since when."""
         self.admitted_at: int | None = None
         self.attempts: list[AttemptEntry] = []
         self.backoff_until: int | None = None

@@ -23,6 +23,8 @@ class Queued(CallFact, frozen=True, gc=False):
     model: str
     prompt: str
     warmup: bool = False
+    retry_of: int | None = None
+    """The ended call that it does again."""
 
 
 class Waited(CallFact, frozen=True, gc=False):
@@ -46,6 +48,19 @@ class HeadersCame(CallFact, frozen=True, gc=False):
 
     status: int
     request_id: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    """All of them, secrets masked."""
+
+
+class AllowanceCame(CallFact, frozen=True, gc=False):
+    """What a reply's headers said of our allowance. None: silent about it."""
+
+    limit_requests: int | None = None
+    remaining_requests: int | None = None
+    reset_requests_s: float | None = None
+    limit_tokens: int | None = None
+    remaining_tokens: int | None = None
+    reset_tokens_s: float | None = None
 
 
 class TextCame(CallFact, frozen=True, gc=False):
@@ -87,12 +102,18 @@ class Stopped(CallFact, frozen=True, gc=False):
     choice: int = 0
 
 
+ABANDONED = "abandoned"
+"""The error of an attempt that nobody waited for any more: its call was cancelled, or its time was up."""
+
+
 class AttemptEnded(CallFact, frozen=True, gc=False):
     """One HTTP try is over; `error` is None when it delivered."""
 
     error: str | None = None
     possibly_billed: bool = False
     """It died after the server may have begun to work, and no usage told what that cost."""
+    retry_after_s: float | None = None
+    """How long the server asked to wait."""
 
 
 class BackedOff(CallFact, frozen=True, gc=False):
@@ -165,7 +186,7 @@ class Noticed(RunFact, frozen=True, gc=False):
 
 
 Fact = (
-    Queued | Waited | Admitted | Sent | Written | HeadersCame | TextCame | ToolNamed | UsageCame
+    Queued | Waited | Admitted | Sent | Written | HeadersCame | AllowanceCame | TextCame | ToolNamed | UsageCame
     | Stopped | AttemptEnded | BackedOff | Finished | Counted | LiveCounted
     | PhaseChanged | LimitsChanged | LaneClosed | LoopLagged | Noticed
 )  # fmt: skip

@@ -11,9 +11,11 @@ from typing import Any
 from tui.core.billing import attempt_cost, call_cost
 from tui.core.calls import TERMINAL, State, TextKind, Usage
 from tui.core.clock import NS_PER_S
-from tui.core.entries import AttemptEntry, CallEntry
+from tui.core.entries import BURST_PAUSE_NS, AttemptEntry, CallEntry
 from tui.core.facts import (
+    ABANDONED,
     Admitted,
+    AllowanceCame,
     AttemptEnded,
     BackedOff,
     CallFact,
@@ -38,14 +40,17 @@ from tui.core.facts import (
     Written,
 )
 from tui.core.histogram import Histogram
+from tui.core.history import History
 from tui.core.money import NOTHING, Price
 from tui.core.places import Places
+from tui.core.refusals import Refusals
 from tui.core.untrusted import clean, clean_line
 from tui.core.windows import LastMinute, MedianBySecond, SlidingCount
 
 KEPT_TEXTS = 5_000
 """Ended calls whose text stays in memory; older ones have theirs in the record only."""
 REQUEST_ID_CHARS = 200
+_PHASE_WORDS = {"running": "resumed", "draining": "stopped dispatching"}
 LATE_FRACTION = 20
 """A stamp is late when it may be off by more than 1/20 (5 %) of the figure it makes."""
 
@@ -57,6 +62,8 @@ class Ledger:
         self.calls: dict[int, CallEntry] = {}
         self.order: list[int] = []
         """The calls' numbers in the order of their beginning."""
+        self.ended_order: list[int] = []
+        """The ended calls' numbers in the order of their ending."""
         self._with_text: deque[CallEntry] = deque()
         """Ended calls that still have their text, oldest first."""
         self.places = Places()
@@ -82,6 +89,8 @@ class Ledger:
         self.concurrency = 1
         self.lane_closed_until: int | None = None
         self.lane_closed_why: str | None = None
+        self.allowance: AllowanceCame | None = None
+        """What the server last said of it."""
         self.notice: str | None = None
         self.notices = 0
 
@@ -91,6 +100,8 @@ class Ledger:
         self.measured_attempts = 0
         self.measured_retries = 0
         self.measured_429 = 0
+        self.history = History()
+        self.refusals = Refusals()
         self.sent = SlidingCount()
         self.sent_lately = LastMinute()
         self.tokens_used = SlidingCount()
@@ -131,23 +142,36 @@ class Ledger:
     # ── calls ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _queued(self, fact: Queued) -> None:
-        prompt = clean(fact.prompt)
-        self.calls[fact.call] = CallEntry(fact.call, clean_line(fact.model), prompt, fact.due_at, fact.warmup)
+        prompt, model = clean(fact.prompt), clean_line(fact.model)
+        self.calls[fact.call] = CallEntry(fact.call, model, prompt, fact.due_at, fact.warmup, fact.at, fact.retry_of)
         self.order.append(fact.call)
         self.states[State.QUEUED] += 1
+        self._gauge(fact.at)
         self.places.began(fact.call)
         if not fact.warmup and self.measured_from is None:
             self.measured_from = fact.due_at
 
-    def _move(self, call: CallEntry, state: State) -> None:
+    def _move(self, call: CallEntry, state: State, at: int) -> None:
         self.states[call.state] -= 1
         self.states[state] += 1
         call.state = state
+        self._gauge(at)
+
+    def _gauge(self, at: int) -> None:
+        states = self.states
+        waiting = states[State.QUEUED] + states[State.WAITING] + states[State.BACKING_OFF]
+        self.history.states(at, self.in_flight, waiting)
+
+    @property
+    def in_flight(self) -> int:
+        """Attempts on the wire."""
+        return self.states[State.CONNECTING] + self.states[State.STREAMING]
 
     def _waited(self, fact: Waited) -> None:
         call = self.calls[fact.call]
         call.backoff_until = None
-        self._move(call, State.WAITING)
+        call.waiting_since = fact.at
+        self._move(call, State.WAITING, fact.at)
 
     def _admitted(self, fact: Admitted) -> None:
         call = self.calls[fact.call]
@@ -158,11 +182,11 @@ class Ledger:
 
     def _sent(self, fact: Sent) -> None:
         call = self.calls[fact.call]
-        call.attempts.append(AttemptEntry(len(call.attempts) + 1, fact.at))
-        call.backoff_until = None
+        call.attempts.append(AttemptEntry(len(call.attempts) + 1, fact.at, call.waiting_since))
+        call.waiting_since = call.backoff_until = None
         call.finish_reasons.clear()
         call.samples.clear()
-        self._move(call, State.CONNECTING)
+        self._move(call, State.CONNECTING, fact.at)
         retry = len(call.attempts) > 1
         self.attempts += 1
         self.retries += retry
@@ -171,6 +195,8 @@ class Ledger:
             self.measured_retries += retry
         self.sent.add(fact.at)
         self.sent_lately.add(fact.at)
+        self.history.sent(fact.at)
+        self.refusals.sent(fact.call, fact.at, self.in_flight, self.sent.within(fact.at))
 
     def _written(self, fact: Written) -> None:
         self.calls[fact.call].attempts[-1].written_at = fact.at
@@ -180,8 +206,11 @@ class Ledger:
         attempt = call.attempts[-1]
         attempt.headers_at = fact.at
         attempt.status = fact.status
+        attempt.headers = tuple((clean_line(name), clean_line(value)) for name, value in fact.headers)
         attempt.request_id = clean_line(fact.request_id)[:REQUEST_ID_CHARS] if fact.request_id is not None else None
+        self.refusals.answered(fact.call, fact.at, fact.status)
         if fact.status == 429:
+            self.history.refused(fact.at)
             self.http_429 += 1
             if not call.warmup:
                 self.measured_429 += 1
@@ -197,6 +226,9 @@ class Ledger:
             gap = at - last
             if gap > attempt.largest_gap_ns:
                 attempt.largest_gap_ns = gap
+            if gap >= BURST_PAUSE_NS:
+                attempt.bursts += 1
+                attempt.paused_ns += gap
             if fact.opens_chunk and not call.warmup:
                 self.chunk_gap.record(gap)
         if attempt.first_answer_at is None and fact.kind is TextKind.CONTENT:
@@ -207,13 +239,16 @@ class Ledger:
         attempt.add_text(fact.choice, fact.kind, fact.tool, fact.text)
         self.running_chars += size
         self.chars_lately.add(at, size)
+        self.history.text(at, size)
 
     def _first_token(self, call: CallEntry, attempt: AttemptEntry, fact: TextCame) -> None:
         attempt.first_token_at = fact.at
+        attempt.bursts = 1
         ttft = fact.at - attempt.sent_at
         attempt.shared = fact.shared
         attempt.late = fact.late_ns * LATE_FRACTION > ttft
-        self._move(call, State.STREAMING)
+        self._move(call, State.STREAMING, fact.at)
+        self.history.first_token(fact.at, ttft)
         if call.warmup:
             return
         self.shared += attempt.shared
@@ -239,7 +274,11 @@ class Ledger:
         attempt.ended_at = fact.at
         attempt.error = clean_line(fact.error) if fact.error is not None else None
         attempt.possibly_billed = fact.possibly_billed
+        attempt.retry_after_s = fact.retry_after_s
         attempt.compact()
+        self.refusals.ended(fact.call, fact.at, attempt.error, attempt.status, fact.retry_after_s)
+        if attempt.error not in (None, ABANDONED) and attempt.status != 429:
+            self.history.failed(fact.at)
         self.running_chars -= attempt.chars
         if attempt.usage is not None:
             if attempt.chars:
@@ -268,21 +307,25 @@ class Ledger:
             self.measured_usage = add_usage(self.measured_usage, usage)
             self.usage_sources.add(source)
         self.tokens_used.add(at, usage.prompt + usage.completion)
+        self.history.spent(at, call.model, usage)
         self.spent += attempt_cost(attempt, self.prices.get(call.model))
 
     def _backed_off(self, fact: BackedOff) -> None:
         call = self.calls[fact.call]
         call.backoff_until = fact.until
-        self._move(call, State.BACKING_OFF)
+        self._move(call, State.BACKING_OFF, fact.at)
 
     def _finished(self, fact: Finished) -> None:
         call = self.calls[fact.call]
         assert call.state not in TERMINAL, f"call {call.id} ended twice"
         call.ended_at = fact.at
-        call.backoff_until = None
+        call.backoff_until = None  # `waiting_since` stays: it tells how the call ended
         call.error = clean_line(fact.error) if fact.error is not None else None
         call.samples.clear()
-        self._move(call, fact.state)
+        self._move(call, fact.state, fact.at)
+        self.ended_order.append(call.id)
+        if fact.state in (State.FAILED, State.BROKEN) and call.attempts and call.attempts[-1].error == ABANDONED:
+            self.history.failed(fact.at)  # its time was up: a failure, where one that somebody cancelled is none
         self.places.ended(call.id, fact.state in (State.DONE, State.CANCELLED))
         self._with_text.append(call)
         if len(self._with_text) > KEPT_TEXTS:
@@ -315,18 +358,25 @@ class Ledger:
     # ── the run ────────────────────────────────────────────────────────────────────────────────────────
 
     def _phase(self, fact: PhaseChanged) -> None:
-        self.phase = fact.phase
         if self.started_at is None:
             self.started_at = fact.at
+            self.history.began(fact.at)
+        elif fact.phase not in (self.phase, "finished"):
+            self.history.marker(fact.at, _PHASE_WORDS.get(fact.phase, fact.phase))
+        self.phase = fact.phase
         if fact.phase == "finished":
             self.ended_at = fact.at
 
     def _limits(self, fact: LimitsChanged) -> None:
         self.rpm, self.tpm, self.concurrency = fact.rpm, fact.tpm, fact.concurrency
+        self.history.limits(fact.at, fact.rpm, fact.tpm, fact.concurrency)
 
     def _lane_closed(self, fact: LaneClosed) -> None:
         self.lane_closed_until = fact.until
         self.lane_closed_why = clean_line(fact.why)
+
+    def _allowance(self, fact: AllowanceCame) -> None:
+        self.allowance = fact
 
     def _lagged(self, fact: LoopLagged) -> None:
         self.lag.record(fact.lag_ns)
@@ -395,5 +445,6 @@ _FOLDS: dict[type[CallFact | RunFact], Callable[[Ledger, Any], None]] = {
     LimitsChanged: Ledger._limits,
     LaneClosed: Ledger._lane_closed,
     LoopLagged: Ledger._lagged,
+    AllowanceCame: Ledger._allowance,
     Noticed: Ledger._noticed,
 }

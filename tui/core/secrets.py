@@ -1,6 +1,9 @@
 """Secrets that cannot be printed by accident."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from sys import intern
 
 
 class Secret:
@@ -27,6 +30,32 @@ class Secret:
         raise TypeError("a Secret is never pickled")
 
 
+MOST_HEADERS = 64
+MOST_HEADER_CHARS = 500
+
+# By the last word of the name: `x-api-key` and `set-cookie` are secrets, `x-ratelimit-remaining-tokens` is not.
+_SECRET_NAME = re.compile(
+    r"(?:^|[-_])(?:authorization|auth|cookie2?|credentials?|jwt|(?:api|access)?key|password|secret"
+    r"|session(?:-?id)?|signature|(?:access)?token)$"
+)
+
+
+def masked_headers(headers: Mapping[str, str], redact: Callable[[str], str]) -> tuple[tuple[str, str], ...]:
+    """Response headers as they may be shown: `***` for what a name says is secret, our own secrets taken out.
+
+    Names come in lower case. At most `MOST_HEADERS`, each cut to `MOST_HEADER_CHARS`.
+    """
+    # Redacted before it is cut: what a cut leaves of a secret could not be told from other text.
+    return tuple(
+        (intern(name[:MOST_HEADER_CHARS]), _shown_value(name, value, redact))
+        for name, value in islice(headers.items(), MOST_HEADERS)
+    )
+
+
+def _shown_value(name: str, value: str, redact: Callable[[str], str]) -> str:
+    return "***" if _SECRET_NAME.search(name) else redact(value)[:MOST_HEADER_CHARS]
+
+
 SHORTEST = 6
 """A secret of fewer characters ("x", "none") is a placeholder, and replacing it would garble text."""
 
@@ -37,10 +66,20 @@ def redact(text: str, secrets: Iterable[Secret]) -> str:
     for part in parts:
         text = text.replace(part, "***")
     for part in parts:
-        begun = next((size for size in range(len(part) - 1, SHORTEST - 1, -1) if text.endswith(part[:size])), 0)
-        if begun:
-            text = f"{text[:-begun]}***"
+        begun_at = _begun_at(text, part)
+        if begun_at is not None:
+            text = f"{text[:begun_at]}***"
     return text
+
+
+def _begun_at(text: str, part: str) -> int | None:
+    """Where a secret begins that the end of `text` cuts."""
+    at = max(0, len(text) - len(part) + 1)
+    while (at := text.find(part[:SHORTEST], at)) >= 0:
+        if part.startswith(text[at:]):
+            return at
+        at += 1
+    return None
 
 
 def _parts(secret: str) -> list[str]:

@@ -8,6 +8,8 @@ is drawn as a dash. Every string that a model, server or file had a hand in has 
 import msgspec
 
 from tui.core.calls import State
+from tui.core.commands import Watch
+from tui.core.views import UNPRICED, Bar, CallRow, Cost, LimitsView, Timeline
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -18,18 +20,6 @@ class Spread(msgspec.Struct, frozen=True):
     p95: int
     p99: int
     max: int
-
-
-class Cost(msgspec.Struct, frozen=True):
-    """Money in USD, as a decimal string so that nothing is rounded on the way."""
-
-    usd: str | None
-    """None: unpriced, drawn `?`, never $0."""
-    source: str
-    """`billed by usage`, `estimated`, `possibly billed` or `unpriced`: the weakest of its parts."""
-
-
-UNPRICED = Cost(None, "unpriced")
 
 
 class RunView(msgspec.Struct, frozen=True):
@@ -133,6 +123,12 @@ class AttemptView(msgspec.Struct, frozen=True):
     status: int | None = None
     error: str | None = None
     request_id: str | None = None
+    limiter_ns: int | None = None
+    """How long it stood in the limiter's queue before it was sent."""
+    retry_after_s: float | None = None
+    """What a refusal asked to wait."""
+    headers: list[tuple[str, str]] = []
+    """Of the response, secrets masked; gone with the text of calls long ended."""
 
 
 class FullCall(msgspec.Struct, frozen=True):
@@ -150,6 +146,14 @@ class FullCall(msgspec.Struct, frozen=True):
     prompt_tokens: int | None = None
     reasoning_tokens: int | None = None
     cached_tokens: int | None = None
+    bursts: int = 0
+    """How many times text came after a pause of 50 ms or more, the first time included."""
+    buffered: str | None = None
+    """Why it looks as if something upstream held the stream back; None: it does not."""
+    bar: Bar | None = None
+    """Its life on the time axis."""
+    request: str | None = None
+    """The request as a `curl` command, with `$OPENAI_API_KEY` for the key; when `Watch.focus_request`."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -186,11 +190,26 @@ class Snapshot(msgspec.Struct, frozen=True):
     cost: Cost = UNPRICED
     lane_closed_until: int | None = None
     lane_closed_why: str | None = None
-    places: int = 0
-    """How many places the wall has in all; `panes` is the window that `Watch` asked for."""
+    calls: int = 0
+    """Calls begun so far."""
+    watch: Watch = Watch()
+    """What this picture was asked to show; one from before the last question is told by it."""
+    listed: int = 0
+    """Entries of the list that the view is a window on: places, or calls that pass the filter."""
     first: int = 0
-    """The place of `panes[0]`."""
-    everything: bool = False
-    """`panes` are calls in the order of their numbers, not places; as `Watch` asked."""
+    """The index in that list of the first one in the window."""
+    query_error: str | None = None
+    """Why the filter cannot be read; then it filters nothing."""
     panes: list[Pane] = []
+    """The window of the wall."""
+    rows: list[CallRow] = []
+    """The window of the table."""
+    bars: list[Bar] = []
+    """The window of the waterfall."""
+    timeline: Timeline | None = None
+    """For the charts."""
+    limits: LimitsView | None = None
     focus: FullCall | None = None
+
+
+__all__ = ["UNPRICED", "AttemptView", "Cost", "Counts", "FullCall", "Pane", "RunView", "Snapshot", "Spread"]

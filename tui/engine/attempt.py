@@ -5,6 +5,7 @@ one) before any of their bytes is decoded.
 """
 
 import asyncio
+import dataclasses
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -17,6 +18,8 @@ import httpx
 from tui.core.calls import CallPlan, Usage
 from tui.core.clock import now_ns
 from tui.core.facts import (
+    ABANDONED,
+    AllowanceCame,
     AttemptEnded,
     Fact,
     HeadersCame,
@@ -28,6 +31,7 @@ from tui.core.facts import (
     Written,
 )
 from tui.core.retry import Failure, FailureKind
+from tui.core.secrets import masked_headers
 from tui.engine.endpoint import Endpoint, TimeLimits
 from tui.engine.transport import Body, Instants, Read, UnreadableReply, causes
 from tui.wire.chat import (
@@ -42,7 +46,7 @@ from tui.wire.chat import (
     chat_url,
     read_error,
 )
-from tui.wire.hints import RateHint, rate_hint, should_retry, wait_hint
+from tui.wire.hints import RateHint, rate_hint, should_retry, until_reset_s, wait_hint, wait_in_body
 from tui.wire.sse import EventTooLarge, SSEDecoder
 
 EVENT_LIMIT = 1 << 20
@@ -119,14 +123,14 @@ class Attempt:
         try:
             failure = await self._exchange(hold)
         except BaseException:
-            self._end("abandoned", now_ns())
+            self._end(ABANDONED, now_ns())
             raise
-        self._end(failure.message if failure else None, self._last_at or now_ns())
+        self._end(failure.message if failure else None, self._last_at or now_ns(), failure.hint_s if failure else None)
         return Outcome(failure, self._usage)
 
-    def _end(self, error: str | None, at: int) -> None:
+    def _end(self, error: str | None, at: int, retry_after_s: float | None = None) -> None:
         unaccounted = error is not None and self._written and self._usage is None and self._status in (None, 200)
-        self._emit(AttemptEnded(self._call, at, error, unaccounted))
+        self._emit(AttemptEnded(self._call, at, error, unaccounted, retry_after_s))
 
     # ── the exchange ───────────────────────────────────────────────────────────────────────────────────
 
@@ -189,10 +193,14 @@ class Attempt:
         }
         request_id = next((self._headers[name] for name in _REQUEST_IDS if self._headers.get(name)), None)
         request_id = self._shown(request_id) if request_id is not None else None
-        self._emit(HeadersCame(self._call, instants.headers_at or now_ns(), response.status_code, request_id))
-        rate = rate_hint(self._headers)
-        if rate is not None and response.status_code != 429:  # a 429 names its own wait
-            self._line.on_rate(rate)
+        at = instants.headers_at or now_ns()
+        shown = masked_headers(self._headers, self._line.endpoint.redact)
+        self._emit(HeadersCame(self._call, at, response.status_code, request_id, shown))
+        rate = rate_hint(self._headers, time())
+        if rate is not None:
+            self._emit(AllowanceCame(self._call, at, *dataclasses.astuple(rate)))
+            if response.status_code != 429:  # a 429 names its own wait
+                self._line.on_rate(rate)
 
     async def _refusal(self, response: httpx.Response) -> Failure:
         status = response.status_code
@@ -213,10 +221,20 @@ class Attempt:
             self._shown(f"HTTP {status}: {error.message}"),
             status,
             self._shown(error.code or "") or None,
-            wait_hint(self._headers, time()),
+            self._wait_hint(status, bytes(body[:ERROR_BODY_LIMIT]), error.message),
             should_retry(self._headers),
             written=True,
         )
+
+    def _wait_hint(self, status: int, body: bytes, message: str) -> float | None:
+        """How long the server asks to wait: in its headers, else in its body or its words, else at its allowance."""
+        now = time()
+        hint = wait_hint(self._headers, now)
+        if hint is None:
+            hint = wait_in_body(status, body, message, now)
+        if hint is None and status == 429 and (rate := rate_hint(self._headers, now)) is not None:
+            hint = until_reset_s(rate)
+        return hint
 
     async def _read_whole(self, response: httpx.Response) -> Failure | None:
         body = bytearray()

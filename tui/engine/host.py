@@ -3,55 +3,44 @@
 import asyncio
 import gc
 import random
-from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack, suppress
-from datetime import UTC, datetime
-from functools import partial
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any
 
 import httpx
+from msgspec.structs import replace
 
 from tui.core.calls import CallPlan, State
 from tui.core.clock import nanoseconds, now_ns
-from tui.core.commands import (
-    AnyCommand,
-    CancelCall,
-    Close,
-    Drain,
-    Pause,
-    Resume,
-    SetConcurrency,
-    SetRate,
-    Stop,
-    Watch,
-)
+from tui.core.commands import AnyCommand, Close, Drain, Export, SaveCall, SaveScreenshot, Stop, Watch
+from tui.core.curl import curl
 from tui.core.entries import CallEntry
 from tui.core.errors import RecordError, UsageError
-from tui.core.facts import Fact, Finished, LaneClosed, LimitsChanged, Noticed, PhaseChanged
+from tui.core.facts import Fact, LaneClosed, Noticed, PhaseChanged
 from tui.core.ledger import Ledger
-from tui.core.picture import RunCard, picture, shown_calls
-from tui.core.record_of import record_of
+from tui.core.limits_view import Gauges
+from tui.core.picture import Painter, RunCard
 from tui.core.snapshot import Snapshot
 from tui.core.summary import summary
 from tui.core.untrusted import clean_line
+from tui.engine.asked_files import AskedFiles
 from tui.engine.attempt import Line
 from tui.engine.call import Ending
+from tui.engine.helm import Helm
 from tui.engine.lag import LagMeter
 from tui.engine.lane import Lane
 from tui.engine.limiter import Limiter
 from tui.engine.live_counts import count_live
+from tui.engine.plan_shelf import PlanShelf
 from tui.engine.pool import Pool
+from tui.engine.record import RunRecord
 from tui.engine.setup import RunSetup
-from tui.engine.tokens import TokenDesk, missing_counts
+from tui.engine.tokens import TokenDesk
 from tui.engine.transport import make_transport, raise_file_limit
-from tui.files.export import write_calls_jsonl, write_summary_json
-from tui.files.journal import Journal
 from tui.files.price_book import PriceBook
-from tui.files.run_folder import create_run_folder
+from tui.wire.chat import chat_url, request_body
 
-MOST_COUNTED_AT_ONCE = 256
-"""Ended calls that may wait for their tokens to be counted before dispatch waits for them."""
 _ENDS_BY_ITSELF = (State.CONNECTING, State.STREAMING, State.BACKING_OFF)
 """In a run that drains: on the wire, or about to hear that it is not tried again."""
 PRICE_GRACE_S = 3.0
@@ -64,21 +53,19 @@ class Host:
     def __init__(self, setup: RunSetup) -> None:
         self.setup = setup
         self.ledger = Ledger()
-        self.folder: Path | None = None
-        self.record_error: RecordError | None = None
         self.interrupted = False
         """Somebody stopped it before its end."""
         self.transport_note = ""
         self._card = RunCard(setup.job, setup.model, setup.endpoint.shown, setup.planned)
         self._watch = Watch()
+        self._painter = Painter(self.ledger, self._card)
         self._tokens = TokenDesk(setup.model)
-        self._journal: Journal | None = None
+        self._record = RunRecord(setup, self.ledger, self._tokens, self._emit, self._not_recorded)
+        self._asked_files = AskedFiles(self.ledger, self._emit, lambda: self.folder, setup.endpoint.redact)
+        self._shelf = PlanShelf()
         self._pool: Pool | None = None
         self._limiter: Limiter | None = None
-        self._uncommitted = 0
-        self._all_committed = asyncio.Event()
-        self._all_committed.set()
-        self._counting: set[asyncio.Task[None]] = set()
+        self._helm: Helm | None = None
         self._chores: set[asyncio.Task[None]] = set()
         self._pricing: asyncio.Task[None] | None = None
         self._over = False
@@ -95,49 +82,50 @@ class Host:
     def latest(self) -> Snapshot:
         """The run now; a finished one stands still."""
         now = self.ledger.ended_at if self.ledger.ended_at is not None else now_ns()
-        return picture(self.ledger, self._card, self._watch, now)
+        gauges = self._limiter.gauges if self._limiter is not None else Gauges()
+        picture = self._painter.picture(self._watch, now, gauges)
+        if self._watch.focus_request and picture.focus is not None:
+            picture = replace(picture, focus=replace(picture.focus, request=self._request(picture.focus.pane.call)))
+        return picture
+
+    def _request(self, call: int) -> str | None:
+        plan = self._shelf.get(call)
+        if plan is None:
+            return None
+        endpoint = self.setup.endpoint
+        names = [name for name, _ in endpoint.headers]
+        return curl(chat_url(endpoint.base_url), request_body(plan), names)
 
     def send(self, command: AnyCommand) -> None:
-        """Obey a command. One that comes after the end changes nothing."""
-        if isinstance(command, Watch):
-            self._watch = command
-            self.ledger.places.wanted = command.count
-            return
-        pool, limiter = self._pool, self._limiter
-        if pool is None or limiter is None:
-            return
-        if self._over:
-            if isinstance(command, Drain | Stop):
-                self._hurry.set()
-            return
+        """Obey a command. One that steers calls changes nothing after the end."""
         match command:
-            case Pause():
-                if not pool.draining:
-                    pool.pause()
-                    self._emit(PhaseChanged(now_ns(), "paused"))
-            case Resume():
-                if not pool.draining:
-                    pool.resume()
-                    self._emit(PhaseChanged(now_ns(), "running"))
-            case Drain():
-                self.interrupted = True
-                self._drain("draining: running streams end by themselves, nothing more is sent")
-            case Stop():
-                self.interrupted = True
-                pool.stop()
-                self._emit(PhaseChanged(now_ns(), "draining"))
-            case CancelCall(call):
-                pool.cancel(call)
-            case SetRate(rpm):
-                limiter.set_rpm(rpm if rpm is None else max(1, rpm))
-                self._state_limits()
-            case SetConcurrency(concurrency):
-                pool.set_concurrency(max(1, concurrency))
-                self._state_limits()
+            case Watch():
+                self._watch = command
+                if command.view == "wall":
+                    self.ledger.places.wanted = command.count
             case Close():
                 pass  # the screen's own affair
+            case Export() | SaveCall() | SaveScreenshot():
+                self._asked_files.obey(command)
+            case Drain() | Stop():
+                if self._over:
+                    self._hurry.set()
+                elif self._pool is not None:
+                    self._end_early(command)
+            case _ if self._over:
+                self._emit(Noticed(now_ns(), "every call has ended: there is nothing left to steer"))
             case _:
-                assert_never(command)
+                if self._helm is not None:
+                    self._helm.obey(command)
+
+    def _end_early(self, command: Drain | Stop) -> None:
+        assert self._pool is not None
+        self.interrupted = True
+        if isinstance(command, Stop):
+            self._pool.stop()
+            self._emit(PhaseChanged(now_ns(), "draining"))
+        else:
+            self._drain("draining: running streams end by themselves, nothing more is sent")
 
     # ── the run ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -147,7 +135,9 @@ class Host:
         choice = make_transport(setup.endpoint.base_url, connect_timeout_s=setup.limits.connect_s)
         self.transport_note = choice.reason
         self._transport = choice.transport
-        self._open_record(choice.reason)
+        self._record.open(choice.reason)
+        if self.folder is not None:
+            self._card.record = clean_line(str(self.folder))
 
     async def run(self) -> dict[str, Any]:
         """Run to the end (after `open`, if nobody called it); the summary. A record's error is in `record_error`."""
@@ -166,16 +156,30 @@ class Host:
             ending.push_async_callback(self._transport.aclose)
             ending.push_async_callback(self._end_chores)
             ending.callback(lag.stop)
-            ending.push_async_callback(self._all_committed.wait)
-            pool = self._assemble(self._transport, lag)
+            ending.push_async_callback(self._record.all_committed)
+            pool, helm = self._assemble(self._transport, lag)
             self._emit(PhaseChanged(now_ns(), "running"))
-            self._state_limits()
+            helm.state_limits()
             lag.start()
             self._start_chores()
             await pool.run()
             self._over = True
             await self._price_grace()
         return self.figures
+
+    @property
+    def folder(self) -> Path | None:
+        """The run's folder; None when nothing is saved."""
+        return self._record.folder
+
+    @property
+    def record_error(self) -> RecordError | None:
+        """Why the record is not whole."""
+        return self._record.error
+
+    async def asked_files_written(self) -> None:
+        """Wait until every file that somebody asked for is written."""
+        await self._asked_files.finish()
 
     @property
     def corpus_error(self) -> UsageError | None:
@@ -210,33 +214,51 @@ class Host:
             "interrupted": self.interrupted,
             "never_sent": self._never_sent(),
         }
-        await asyncio.to_thread(self._close_record, self.figures)
+        price = self.ledger.prices.get(self._card.model)
+        await asyncio.to_thread(self._record.close, self.figures, self.interrupted, price)
 
     def _never_sent(self) -> int:
         """Calls that were planned and of which nothing was sent."""
-        ledger, planned = self.ledger, self.setup.planned
+        ledger, planned = self.ledger, self._card.planned
         unbegun = 0 if planned is None else max(0, planned - len(ledger.calls))
         return unbegun + ledger.withdrawn
 
-    def _assemble(self, transport: httpx.AsyncBaseTransport, lag: LagMeter) -> Pool:
+    def _assemble(self, transport: httpx.AsyncBaseTransport, lag: LagMeter) -> tuple[Pool, Helm]:
         setup = self.setup
         line = Line.to(setup.endpoint, setup.limits, transport, lag.latest_ns)
         self._limiter = Limiter(setup.rpm, setup.tpm, setup.burst, self._lane_closed)
         lane = Lane(line, self._limiter, setup.policy, random.Random(setup.seed), self._lane_stopped)
-        self._pool = Pool(setup.plans, lane, self._emit, setup.concurrency, self._room, self._finish, setup.planned)
-        return self._pool
+        self._pool = Pool(
+            setup.plans,
+            lane,
+            self._emit,
+            setup.concurrency,
+            self._record.room,
+            self._finish,
+            setup.planned,
+            self._shelf.keep,
+        )
+        self._helm = Helm(self.ledger, self._pool, self._limiter, self._shelf, self._emit, self._one_more)
+        return self._pool, self._helm
+
+    async def _finish(self, plan: CallPlan, ending: Ending) -> None:
+        if ending.state is State.DONE:
+            self._shelf.ended_well(plan.id)
+        await self._record.finish(plan, ending)
+
+    def _one_more(self) -> None:
+        if self._card.planned is not None:
+            self._card.planned += 1
 
     def _emit(self, fact: Fact) -> None:
         self.ledger.fold(fact)
 
-    def _state_limits(self) -> None:
-        assert self._pool is not None
-        assert self._limiter is not None
-        self._emit(LimitsChanged(now_ns(), self._limiter.rpm, self._limiter.tpm, self._pool.concurrency))
-
     def _lane_closed(self, seconds: float, why: str) -> None:
         now = now_ns()
         self._emit(LaneClosed(now, now + nanoseconds(seconds), why))
+
+    def _not_recorded(self, error: RecordError) -> None:
+        self._drain(f"stopped: {error}")
 
     def _lane_stopped(self, why: str) -> None:
         self._drain(f"stopped: {why}")
@@ -281,114 +303,6 @@ class Host:
         await count_live(self._tokens, self._watched, self._emit)
 
     def _watched(self) -> list[CallEntry]:
-        calls = shown_calls(self.ledger, self._watch)
+        calls = self._painter.shown(self._watch, now_ns())
         focus = self._watch.focus
         return [self.ledger.calls[call] for call in {*calls, *([focus] if focus in self.ledger.calls else [])}]
-
-    # ── the record ─────────────────────────────────────────────────────────────────────────────────────
-
-    def _open_record(self, transport: str) -> None:
-        setup = self.setup
-        if setup.out is None:
-            return
-        self.folder = create_run_folder(setup.out, setup.job, setup.model, datetime.now())
-        self._card.record = clean_line(str(self.folder))
-        self._journal = Journal.create(
-            self.folder / "journal.db",
-            {
-                "job": setup.job,
-                "model": setup.model,
-                "base_url": setup.endpoint.base_url,
-                "started": datetime.now(UTC).isoformat(),
-                "planned": setup.planned,
-                "concurrency": setup.concurrency,
-                "rpm": setup.rpm,
-                "tpm": setup.tpm,
-                "burst": setup.burst,
-                "seed": setup.seed,
-                "transport": transport,
-                **setup.notes,
-            },
-        )
-
-    async def _room(self) -> None:
-        """The record holds the next dispatch back, never a stream; one that has failed stops dispatch for good."""
-        while len(self._counting) >= MOST_COUNTED_AT_ONCE:
-            await asyncio.wait(self._counting, return_when=asyncio.FIRST_COMPLETED)
-        if self._journal is not None:
-            with suppress(RecordError):  # stated by `_not_recorded`, which also drains
-                await self._journal.room()
-
-    async def _finish(self, plan: CallPlan, ending: Ending) -> None:
-        self._uncommitted += 1
-        self._all_committed.clear()
-        if missing_counts(self.ledger.calls[plan.id]):
-            # Beside the slot, which takes its next call at once: counting is our affair, not the server's pace.
-            task = asyncio.create_task(self._count_and_record(plan, ending))
-            self._counting.add(task)
-            task.add_done_callback(self._counting.discard)
-        else:
-            self._record(plan, ending)
-
-    async def _count_and_record(self, plan: CallPlan, ending: Ending) -> None:
-        await self._tokens.count_missing(plan, self.ledger.calls[plan.id], self._emit)
-        self._record(plan, ending)
-
-    def _record(self, plan: CallPlan, ending: Ending) -> None:
-        entry = self.ledger.calls[plan.id]
-        fact = Finished(plan.id, ending.at, ending.state, ending.error)
-        if self._journal is None:
-            self._recorded(fact)
-            return
-        started_at = self.ledger.started_at
-        assert started_at is not None
-        record = record_of(plan, entry, ending.state, ending.error, self.setup.endpoint.origin, started_at)
-        loop = asyncio.get_running_loop()
-
-        def recorded() -> None:
-            loop.call_soon_threadsafe(self._recorded, fact)
-
-        def not_recorded(error: RecordError) -> None:
-            loop.call_soon_threadsafe(self._not_recorded, fact, error)
-
-        # A call is shown as ended once that is on the disk.
-        self._journal.append(record, recorded, not_recorded)
-
-    def _recorded(self, fact: Finished) -> None:
-        self._emit(fact)
-        self._uncommitted -= 1
-        if not self._uncommitted:
-            self._all_committed.set()
-
-    def _not_recorded(self, fact: Finished, error: RecordError) -> None:
-        if self.record_error is None:
-            self.record_error = error
-            self._drain(f"stopped: {error}")
-        self._recorded(fact)
-
-    def _close_record(self, figures: dict[str, Any]) -> None:
-        """Write the run's end and the exports; runs in a thread, for it waits for the disk."""
-        journal, folder = self._journal, self.folder
-        if journal is None or folder is None:
-            return
-        price = self.ledger.prices.get(self._card.model)
-        fields = {
-            "ended": datetime.now(UTC).isoformat(),
-            "interrupted": self.interrupted,
-            "price": price.to_dict() if price is not None else None,
-            "summary": figures,
-        }
-        # Each by itself: on a full disk the summary may still fit where the calls do not.
-        steps: tuple[Callable[[], None], ...] = (
-            partial(journal.set_run, fields),
-            journal.close,
-            partial(write_calls_jsonl, journal.path, folder / "calls.jsonl", price),
-            partial(write_summary_json, folder / "summary.json", figures),
-        )
-        for step in steps:
-            try:
-                step()
-            except (RecordError, UsageError) as error:
-                self.record_error = self.record_error or RecordError(str(error))
-        if journal.error is not None:
-            self.record_error = self.record_error or journal.error

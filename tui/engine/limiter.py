@@ -19,6 +19,8 @@ from collections.abc import Callable
 
 from aiolimiter import AsyncLimiter
 
+from tui.core.limits_view import Gauges
+
 WINDOW_S = 60.0
 # An attempt is stamped a moment after its admission; so much more room keeps the bound true for the stamps too.
 MARGIN_S = 0.010
@@ -47,6 +49,12 @@ class _Bucket(AsyncLimiter):
         """Take one, which fits: `wait_s` has just said so. `acquire` does the same behind an await."""
         self._leak()
         self._level += 1
+
+    @property
+    def free(self) -> float:
+        """How much it would let go at this instant; 0 also while it owes what was used beyond a reservation."""
+        self._leak()
+        return max(0.0, self.max_rate - self._level)
 
     def give_back(self, amount: float) -> None:
         """Take back what was reserved and not used; a negative amount charges what was used beyond it."""
@@ -88,6 +96,7 @@ class Limiter:
         self._paused = False
         self._closed_until = float("-inf")
         self._on_closed = on_closed
+        self._standing = 0
 
     async def acquire(self, tokens: int = 0) -> Reservation:
         """Wait for one request's turn and `tokens` of the token limit.
@@ -96,6 +105,13 @@ class Limiter:
         """
         if self.tpm is not None and tokens > self.tpm:
             raise RequestTooLarge(tokens, self.tpm)
+        self._standing += 1
+        try:
+            return await self._admit(tokens)
+        finally:
+            self._standing -= 1
+
+    async def _admit(self, tokens: int) -> Reservation:
         async with self._turn:
             await self._take_tokens(tokens)
             # One admission a turn of the loop: a thousand that start in one turn would keep every other socket
@@ -116,7 +132,9 @@ class Limiter:
         if self._tokens is None or used == reservation.tokens:
             return
         self._tokens.give_back(reservation.tokens - used)
-        if reservation.at > self._now() - WINDOW_S - MARGIN_S:  # else it has left the window with what it reserved
+        now = self._now()
+        self._forget(now)  # first: what leaves the window later must take along what it was last counted with
+        if reservation.at > now - WINDOW_S - MARGIN_S:  # else it has left the window with what it reserved
             self._reserved += used - reservation.tokens
         reservation.tokens = used
 
@@ -135,6 +153,18 @@ class Limiter:
         """Admit again."""
         self._paused = False
         self._wake()
+
+    @property
+    def gauges(self) -> Gauges:
+        """How it stands at this instant."""
+        requests, tokens = self._requests, self._tokens
+        return Gauges(
+            requests_level=requests.free if requests is not None else None,
+            requests_size=requests.max_rate if requests is not None else None,
+            tokens_level=tokens.free if tokens is not None else None,
+            tokens_size=tokens.max_rate if tokens is not None else None,
+            in_limiter=self._standing,
+        )
 
     def set_rpm(self, rpm: int | None) -> None:
         """Another rate from now on, also for whoever waits at this moment."""
@@ -156,9 +186,8 @@ class Limiter:
         if self._paused:
             return math.inf
         now = self._now()
+        self._forget(now)
         admitted = self._admitted
-        while admitted and admitted[0].at <= now - WINDOW_S - MARGIN_S:
-            self._reserved -= admitted.popleft().tokens
         wait_s = self._closed_until - now
         if self._requests is not None and self.rpm is not None:
             wait_s = max(wait_s, self._requests.wait_s())
@@ -167,6 +196,11 @@ class Limiter:
         if self.tpm is not None and self._reserved + tokens > self.tpm:
             wait_s = max(wait_s, self._leaves_in(self._in_the_way(tokens), now))
         return wait_s
+
+    def _forget(self, now: float) -> None:
+        """Drop the admissions that have left the window."""
+        while self._admitted and self._admitted[0].at <= now - WINDOW_S - MARGIN_S:
+            self._reserved -= self._admitted.popleft().tokens
 
     def _leaves_in(self, reservation: Reservation, now: float) -> float:
         """Seconds until it has left the window. A microsecond more: a sum of floats may fall short of it."""

@@ -1,7 +1,10 @@
 """Slots pull calls from an iterator, so that a million of them cost no memory, and run them to their ends."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
+
+from msgspec.structs import replace
 
 from tui.core.calls import CallPlan, State
 from tui.core.clock import now_ns
@@ -27,18 +30,26 @@ class Pool:
         room: Callable[[], Awaitable[None]],
         finish: Callable[[CallPlan, Ending], Awaitable[None]],
         planned: int | None = None,
+        on_begun: Callable[[CallPlan], None] = lambda plan: None,
     ) -> None:
         """`room` waits until the record can take another call; `finish` puts an ended one on record.
 
-        `planned` is how many plans there are, when known: more slots than that are not opened.
+        `planned` is how many plans there are, when known: more slots than that are not opened. `on_begun` hears of
+        each call with the number that it got.
         """
         self._plans = plans
         self._lane = lane
         self._emit = emit
         self._room = room
         self._finish = finish
+        self._on_begun = on_begun
         self.concurrency = concurrency
         self._planned = planned
+        self._again: deque[tuple[CallPlan, int]] = deque()
+        """Calls to do once more, before the plans go on, and which call each was."""
+        self._shift = 0
+        """How many of them were dispatched: by so much later calls' numbers have moved."""
+        self._last_id = 0
         self._slots: set[asyncio.Task[None]] = set()
         self._open_slots = 0
         """How many of them may still take a call."""
@@ -78,6 +89,14 @@ class Pool:
         if not self._draining:
             self._fill()
 
+    def again(self, plan: CallPlan) -> None:
+        """Do a call once more, as a new one with the next number. Never while draining: it would not be dispatched."""
+        assert not self._draining
+        self._again.append((plan, plan.id))
+        if self._planned is not None:
+            self._planned += 1
+        self._fill()
+
     def pause(self) -> None:
         """Dispatch nothing for now, neither new calls nor those that wait for the limiter."""
         self._may_dispatch.clear()
@@ -106,14 +125,21 @@ class Pool:
         if (task := self._running.get(call)) is not None:
             task.cancel()
 
-    def _next(self) -> CallPlan | None:
-        """The next plan; None when there is none, or when the corpus turns out to be unreadable."""
+    def _next(self) -> tuple[CallPlan, int | None] | None:
+        """The next plan, and the call that it does again; None when there is none, or the corpus is unreadable."""
+        if self._again:
+            plan, retry_of = self._again.popleft()
+            self._shift += 1
+            return replace(plan, id=self._last_id + 1, due_at=None), retry_of
         try:
-            return next(self._plans, None)
+            following = next(self._plans, None)
         except UsageError as error:
             self.corpus_error = error
             self._draining = True
             return None
+        if following is None:
+            return None
+        return (replace(following, id=following.id + self._shift) if self._shift else following), None
 
     def _fill(self) -> None:
         most = self.concurrency if self._planned is None else min(self.concurrency, self._planned)
@@ -135,12 +161,15 @@ class Pool:
             await self._may_dispatch.wait()
             if self._draining or self._open_slots > self.concurrency:
                 return
-            plan = self._next()
-            if plan is None:
+            following = self._next()
+            if following is None:
                 return
+            plan, retry_of = following
+            self._last_id = plan.id
+            self._on_begun(plan)
             now = now_ns()
             due_at = now if plan.due_at is None else plan.due_at
-            self._emit(Queued(plan.id, now, due_at, plan.model, plan.prompt[:PROMPT_CHARS], plan.warmup))
+            self._emit(Queued(plan.id, now, due_at, plan.model, plan.prompt[:PROMPT_CHARS], plan.warmup, retry_of))
             call = asyncio.create_task(run_call(plan, self._lane, self._emit), name=f"call-{plan.id}")
             self._running[plan.id] = call
             try:

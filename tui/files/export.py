@@ -32,12 +32,12 @@ def write_calls_jsonl(journal: Path, out: Path, price: Price | None) -> None:
 
 def write_summary_json(path: Path, summary: Mapping[str, Any]) -> None:
     """Write the summary (0600, atomic); RecordError when it cannot be written."""
-    write_private_atomic(path, f"{_json(summary, indent=2)}\n".encode())
+    write_private_atomic(path, f"{json_text(summary, indent=2)}\n".encode())
 
 
 def _lines(journal: Path, price: Price | None) -> Iterator[bytes]:
     for record in read_journal(journal):
-        yield f"{_json(call_line(record, price))}\n".encode()
+        yield f"{json_text(call_line(record, price))}\n".encode()
 
 
 def call_line(record: CallRecord, price: Price | None) -> dict[str, Any]:
@@ -89,6 +89,7 @@ def _attempt_line(attempt: AttemptRecord) -> dict[str, Any]:
     }
 
 
-def _json(value: Any, indent: int | None = None) -> str:
+def json_text(value: Any, indent: int | None = None) -> str:
+    """`value` as JSON that is safe to `cat`; ValueError for a number that is none."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

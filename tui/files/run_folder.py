@@ -85,6 +85,11 @@ def write_private_atomic(path: Path, content: bytes | Iterable[bytes]) -> None:
         raise RecordError(f"{clean_line(str(path))} cannot be written: {error.strerror or error}") from error
 
 
+def write_text(path: Path, text: str) -> None:
+    """`write_private_atomic` for text, in UTF-8; what has no UTF-8 (a lone surrogate) becomes `?`."""
+    write_private_atomic(path, text.encode("utf-8", "replace"))
+
+
 def _sync_folder(folder: Path) -> None:
     """Make the rename itself durable, where a folder can be opened (not on Windows)."""
     if not hasattr(os, "O_DIRECTORY"):

@@ -1,0 +1,144 @@
+"""One call as a Markdown document, for people's editors: prompt, answer, figures, attempts. Writes no file.
+
+Texts are as on the screen: characters that act on a terminal or turn text round are U+FFFD (as they came, they are in
+the record). They stand in fences longer than any run of backticks in them, so that none of them ends early and no
+editor renders a model's links, images or HTML.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from tui.core import figures
+from tui.core.calls import TextKind
+from tui.core.entries import AttemptEntry, CallEntry
+from tui.core.snapshot import AttemptView, FullCall
+from tui.core.untrusted import clean, clean_line
+
+_TICKS = re.compile("`+")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&])")
+_TITLES = {
+    TextKind.CONTENT: "Answer",
+    TextKind.REASONING: "Reasoning",
+    TextKind.REFUSAL: "Refusal",
+    TextKind.TOOL: "Tool call",
+}
+_ORDER = tuple(_TITLES)
+
+
+def call_markdown(call: CallEntry, full: FullCall) -> str:
+    """The document. `full` is the picture of the same call at the instant that is to be told; durations are from it."""
+    attempt = call.delivering or (call.attempts[-1] if call.attempts else None)
+    parts = [f"# Call {call.id}: {_inline(call.state.value)}", *_head(call, full)]
+    parts += ["## Prompt", _fenced(call.prompt)]
+    parts += list(_texts(attempt, full)) if attempt is not None else ["## Answer", "Nothing was sent."]
+    parts += ["## Figures", _table(("figure", "value"), list(_figures(full)))]
+    if full.attempts:
+        times = (
+            "Limiter: how long it stood there. Sent: since the call was due. The others: since the attempt was sent."
+        )
+        parts += ["## Attempts", times, _table(_ATTEMPT_COLUMNS, [_attempt_row(each) for each in full.attempts])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(call: CallEntry, full: FullCall) -> Iterator[str]:
+    facts = [f"- model: {_inline(call.model)}"]
+    if call.warmup:
+        facts.append("- warm-up: it is in no statistic but the attempts and the money")
+    if call.retry_of is not None:
+        facts.append(f"- does call {call.retry_of} again")
+    if call.finish_reason is not None:
+        facts.append(f"- finish reason: {_inline(call.finish_reason)}")
+    error = call.error or full.pane.error
+    if error is not None:
+        facts.append(f"- error: {_inline(error)}")
+    yield "\n".join(facts)
+    if full.buffered is not None:
+        yield f"**Buffered upstream:** {_inline(full.buffered)}"
+
+
+def _texts(attempt: AttemptEntry, full: FullCall) -> Iterator[str]:
+    """What the attempt brought: each choice's answer first, then how the model came to it."""
+    keys = {*attempt.texts, *((choice, TextKind.TOOL, index) for choice, index in attempt.tools)}
+    if not keys:
+        yield "## Answer"
+        if full.pane.text:
+            yield _fenced(full.pane.text)
+        else:
+            yield "Its text is no longer in memory; the record has it." if attempt.chars else "No text came."
+        return
+    many = any(choice for choice, _, _ in keys)
+    for choice, kind, tool in sorted(keys, key=lambda key: (key[0], _ORDER.index(key[1]), key[2])):
+        title = _TITLES[kind]
+        if kind is TextKind.TOOL:
+            id, name = attempt.tools.get((choice, tool), ("", ""))
+            title = f"{title} {tool + 1}: {_inline(name)} ({_inline(id)})" if name or id else f"{title} {tool + 1}"
+        yield f"## {title}, choice {choice + 1}" if many else f"## {title}"
+        yield _fenced(attempt.text(kind, choice, tool))
+
+
+def _figures(full: FullCall) -> Iterator[tuple[str, str]]:
+    pane = full.pane
+    yield "queue", figures.ms(full.queue_ns)
+    yield "TTFT", f"{figures.ms(pane.ttft_ns)}{f' ({pane.ttft_mark})' if pane.ttft_mark else ''}"
+    if full.ttfa_ns is not None:
+        yield "TTFA", figures.ms(full.ttfa_ns)
+    yield "due to first text", figures.ms(pane.waited_ns)
+    yield "tokens", _tokens(pane.tokens, pane.tokens_estimated)
+    yield "tokens/s", figures.rate(pane.tokens_per_s)
+    for name, count in (
+        ("prompt tokens", full.prompt_tokens),
+        ("of them cached", full.cached_tokens),
+        ("reasoning tokens", full.reasoning_tokens),
+    ):
+        yield name, figures.ABSENT if count is None else _tokens(count, pane.tokens_estimated)
+    yield "chunks", figures.exact(full.chunks)
+    yield "largest gap", figures.ms(full.largest_gap_ns)
+    cost = figures.money(pane.cost)
+    yield "cost", cost if pane.cost.usd is None else f"{cost} ({pane.cost.source})"
+
+
+def _tokens(count: int, estimated: bool) -> str:
+    return f"{figures.ESTIMATED if estimated else ''}{figures.exact(count)}"
+
+
+_ATTEMPT_COLUMNS = (
+    "attempt", "limiter", "sent", "written", "headers", "first text", "last text", "ended", "status", "request", "error"
+)  # fmt: skip
+
+
+def _attempt_row(attempt: AttemptView) -> tuple[str, ...]:
+    instants = (
+        attempt.limiter_ns,
+        attempt.sent_after_ns,
+        attempt.written_ns,
+        attempt.headers_ns,
+        attempt.first_token_ns,
+        attempt.last_token_ns,
+        attempt.ended_ns,
+    )
+    status = figures.ABSENT if attempt.status is None else str(attempt.status)
+    others = (
+        status,
+        *(figures.ABSENT if text is None else _inline(text) for text in (attempt.request_id, attempt.error)),
+    )
+    return (str(attempt.number), *map(figures.ms, instants), *others)
+
+
+# ── Markdown ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _fenced(text: str) -> str:
+    """`text` in a code block that nothing in it can end."""
+    text = clean(text)
+    ticks = "`" * max(3, 1 + max((len(run) for run in _TICKS.findall(text)), default=0))
+    return f"{ticks}text\n{text}\n{ticks}"
+
+
+def _inline(text: str) -> str:
+    """`text` on one line, where nothing in it is markup."""
+    return _MARKDOWN.sub(r"\\\1", clean_line(text))
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
