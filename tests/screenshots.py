@@ -1,18 +1,23 @@
-"""Redraws screenshots/ from recorded runs of the demo: `python tests/screenshots.py [--record]`.
+"""Redraws screenshots/ from recorded runs: `python tests/screenshots.py [--record] [names]`.
 
-A recording is one Snapshot of a real, seeded run, as the engine sent it to a screen of that size; drawing it
-needs no engine and no clock, so that a change to the screen shows in the pictures and nothing else does.
+A recording is one Snapshot of a real, seeded run, as the engine sent it to a screen of that size; drawing it needs no
+engine and no clock, so that a change to the screen shows in the pictures and nothing else does. Recording takes some
+three minutes: the demo (nine streams and staged faults), and a load of 2,400 calls against a provider whose limit lies
+below ours, which is lowered after a minute.
 """
 
 import argparse
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
-from tui.core.commands import AnyCommand
+from tui.core.commands import AnyCommand, SetRate
+from tui.core.money import parse_price
 from tui.core.session import Session
 from tui.core.snapshot import Snapshot
 from tui.dashboard.app import WeirApp
@@ -21,15 +26,35 @@ HERE = Path(__file__).parent
 RECORDINGS = HERE / "recordings"
 SCREENSHOTS = HERE.parent / "screenshots"
 
-SCENES: dict[str, tuple[int, int, float, tuple[str, ...]]] = {
-    "wall-80x24": (80, 24, 11.0, ()),
-    "wall-120x40": (120, 40, 16.0, ()),
-    "wall-200x60": (200, 60, 20.0, ()),
-    "one-call-120x40": (120, 40, 12.0, ("enter",)),
-    "finished-120x40": (120, 40, 60.0, ()),
-    "no-color-80x24": (80, 24, 12.0, ()),
+
+class Scene(NamedTuple):
+    """One picture."""
+
+    run: str
+    """`demo` or `load`."""
+    at_s: float
+    """Seconds into the run."""
+    columns: int
+    rows: int
+    keys: tuple[str, ...] = ()
+    """Pressed before it is taken."""
+    colour: bool = True
+
+
+END_S = 1e9
+SCENES: dict[str, Scene] = {
+    "wall-80x24": Scene("demo", 11, 80, 24),
+    "wall-120x40": Scene("demo", 16, 120, 40),
+    "wall-no-color-80x24": Scene("demo", 12, 80, 24, colour=False),
+    "one-call-120x40": Scene("demo", 14, 120, 40, ("enter",)),
+    "finished-120x40": Scene("demo", END_S, 120, 40),
+    "limits-120x40": Scene("load", 55, 120, 40, ("5",)),
+    "wall-200x60": Scene("load", 78, 200, 60),
+    "waterfall-120x40": Scene("load", 80, 120, 40, ("4",)),
+    "charts-120x40": Scene("load", 110, 120, 40, ("3",)),
+    "charts-light-120x40": Scene("load", 110, 120, 40, ("3", "t")),
+    "table-120x40": Scene("load", 115, 120, 40, ("2", "s", "s", "s", "s", "s")),
 }
-"""Name: columns, rows, seconds into the run (60: its end), keys pressed."""
 
 
 class Recorded:
@@ -42,45 +67,102 @@ class Recorded:
         """Nobody is there to obey."""
 
 
-async def record(name: str) -> None:
-    """Run the demo under a screen of the scene's size; keep the snapshot of its instant."""
+@asynccontextmanager
+async def demo_run() -> AsyncIterator[tuple[Session, "asyncio.Task[object]"]]:
+    """The demo, under way."""
     from tui.engine.host import Host
     from tui.jobs.demo import DEMO_PRICE, cancel_one, demo_setup, demo_simulator
     from tui.simulator.process import SimulatorProcess
 
-    columns, rows, at_s, keys = SCENES[name]
     with SimulatorProcess(demo_simulator(seed=7)) as simulator:
         setup = demo_setup(simulator.base_url, requests=60, concurrency=9, rpm=120, seed=7, price=DEMO_PRICE, out=None)
         host = Host(setup)
-        app = WeirApp(host)
-        async with app.run_test(size=(columns, rows)) as pilot:
-            run = asyncio.create_task(host.run())
-            host.beside(host.count_live())
-            host.beside(cancel_one(host))
-            await asyncio.wait({run}, timeout=at_s - 1)
-            await pilot.press(*keys)
-            await asyncio.wait({run}, timeout=1)
-            latest = host.latest
-            kept = msgspec.structs.replace(
-                latest, run=msgspec.structs.replace(latest.run, endpoint="127.0.0.1:8600/v1")
-            )
-            RECORDINGS.mkdir(exist_ok=True)
-            (RECORDINGS / f"{name}.msgpack").write_bytes(msgspec.msgpack.encode(kept))
-            run.cancel()
-            await asyncio.wait({run})
+        run = asyncio.create_task(host.run())
+        host.beside(host.count_live())
+        host.beside(cancel_one(host))
+        yield host, run
+        run.cancel()
+        await asyncio.wait({run})
+
+
+@asynccontextmanager
+async def load_run() -> AsyncIterator[tuple[Session, "asyncio.Task[object]"]]:
+    """A load that is too fast for its provider until somebody slows it down."""
+    from tui.engine.endpoint import Endpoint
+    from tui.engine.host import Host
+    from tui.engine.setup import RunSetup
+    from tui.jobs.load import default_prompts, load_plans
+    from tui.simulator.process import SimulatorProcess
+    from tui.simulator.settings import SimulatorSettings
+
+    settings = SimulatorSettings(
+        models=(("sim-steady", 1.0),), seed=7, ttft_s=0.35, itl_s=0.025, jitter=0.5, tokens=34, rpm=1050,
+        error_rate=0.01, reset_rate=0.006, refuse_rate=0.03, retry_after_s=2.0,
+    )  # fmt: skip
+    with SimulatorProcess(settings) as simulator:
+        prompts = default_prompts(7)
+        setup = RunSetup(
+            job="load",
+            model="sim-steady",
+            endpoint=Endpoint(simulator.base_url),
+            plans=load_plans(lambda: iter(prompts), "sim-steady", {}, None, 2400, 0),
+            planned=2400,
+            concurrency=28,
+            rpm=1300,
+            price=parse_price("in=2.5,out=10"),
+            seed=7,
+        )
+        host = Host(setup)
+        run = asyncio.create_task(host.run())
+        host.beside(host.count_live())
+        host.beside(_slow_down(host))
+        yield host, run
+        run.cancel()
+        await asyncio.wait({run})
+
+
+async def _slow_down(session: Session) -> None:
+    await asyncio.sleep(60)
+    session.send(SetRate(900))
+
+
+async def record(names: Iterable[str]) -> None:
+    """Run what the scenes need; keep the snapshot of each scene's instant."""
+    RECORDINGS.mkdir(exist_ok=True)
+    for kind, begin in (("demo", demo_run), ("load", load_run)):
+        wanted = sorted((SCENES[name].at_s, name) for name in names if SCENES[name].run == kind)
+        if not wanted:
+            continue
+        async with begin() as (session, run):
+            loop = asyncio.get_running_loop()
+            started = loop.time()
+            for at_s, name in wanted:
+                await asyncio.wait({run}, timeout=None if at_s == END_S else max(0.0, started + at_s - loop.time()))
+                await _keep(session, name)
+
+
+async def _keep(session: Session, name: str) -> None:
+    scene = SCENES[name]
+    app = WeirApp(session)
+    async with app.run_test(size=(scene.columns, scene.rows)) as pilot:
+        await pilot.press(*scene.keys)
+        await asyncio.sleep(1.0)  # pictures of what the keys asked for
+        latest = session.latest
+        assert latest is not None
+        kept = msgspec.structs.replace(latest, run=msgspec.structs.replace(latest.run, endpoint="127.0.0.1:8600/v1"))
+        (RECORDINGS / f"{name}.msgpack").write_bytes(msgspec.msgpack.encode(kept))
 
 
 async def draw(name: str) -> None:
     """Draw the scene from its recording."""
-    columns, rows, _, keys = SCENES[name]
+    scene = SCENES[name]
     snapshot = msgspec.msgpack.decode((RECORDINGS / f"{name}.msgpack").read_bytes(), type=Snapshot)
-    session: Session = Recorded(snapshot)
     standing: Callable[[], int] = lambda: snapshot.at  # noqa: E731
-    app = WeirApp(session, clock=standing, ticking=False)
-    async with app.run_test(size=(columns, rows)) as pilot:
+    app = WeirApp(Recorded(snapshot), clock=standing, ticking=False)
+    async with app.run_test(size=(scene.columns, scene.rows)) as pilot:
         app.frame()
         await pilot.pause()
-        await pilot.press(*keys)
+        await pilot.press(*scene.keys)
         app.frame()
         await pilot.pause()
         (SCREENSHOTS / f"{name}.svg").write_text(app.export_screenshot(title="weir"))
@@ -89,15 +171,17 @@ async def draw(name: str) -> None:
 def main() -> None:
     """Record if asked to, then draw."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--record", action="store_true", help="run the demo for each scene first (two minutes)")
+    parser.add_argument("--record", action="store_true", help="run what the scenes show first (three minutes)")
     parser.add_argument("names", nargs="*", default=[], help="scenes; default: all")
     args = parser.parse_args()
     SCREENSHOTS.mkdir(exist_ok=True)
-    for name in args.names or SCENES:
+    names = args.names or list(SCENES)
+    os.environ.pop("NO_COLOR", None)
+    if args.record:
+        asyncio.run(record(names))
+    for name in names:
         os.environ.pop("NO_COLOR", None)
-        if args.record:
-            asyncio.run(record(name))
-        if name.startswith("no-color"):
+        if not SCENES[name].colour:
             os.environ["NO_COLOR"] = "1"
         asyncio.run(draw(name))
         print(SCREENSHOTS / f"{name}.svg")

@@ -3,6 +3,8 @@
 import random
 from dataclasses import dataclass, field
 
+from fake_views import bar_of, limits, row_of, timeline
+
 from tui.core.calls import State
 from tui.core.clock import NS_PER_S
 from tui.core.commands import AnyCommand, Watch
@@ -155,9 +157,21 @@ class FakeSession:
             name = pane.state.value.replace(" ", "_")
             counts[name] = counts.get(name, 0) + 1
         order = list(views.values())
-        if not self.watch.everything:
+        watch, view = self.watch, self.watch.view
+        if view == "wall" and not watch.everything:
             order = order[-self.concurrency :]
-        first = min(self.watch.first, max(0, len(order) - 1))
+        wrong = None
+        if watch.query.startswith("?"):
+            wrong = f"{watch.query!r} is no filter"
+        elif watch.query and view in ("wall", "table", "waterfall"):
+            order = [pane for pane in order if pane.state.value == watch.query or watch.query in pane.prompt]
+        if watch.descending:
+            order.reverse()
+        if view in ("charts", "limits"):
+            order = []
+        first = min(watch.first, max(0, len(order) - 1))
+        if watch.follow:
+            first = max(0, len(order) - watch.count)
         window = order[first : first + self.watch.count]
         tokens = sum(pane.tokens for pane in views.values())
         focus = views.get(self.watch.focus) if self.watch.focus is not None else None
@@ -166,7 +180,7 @@ class FakeSession:
         streaming = [pane for pane in views.values() if pane.state is State.STREAMING]
         self.latest = Snapshot(
             at=START + int(t_s * NS_PER_S),
-            everything=self.watch.everything,
+            watch=self.watch,
             run=RunView(
                 job="load",
                 model="gpt-4o-mini",
@@ -198,9 +212,15 @@ class FakeSession:
             cost=Cost(f"{tokens * 0.0000006 + len(sent) * 0.0000045:.7f}", "estimated"),
             lane_closed_until=START + int((t_s + self.lane_closed_s) * NS_PER_S) if self.lane_closed_s else None,
             lane_closed_why="429: Rate limit reached for gpt-4o-mini" if self.lane_closed_s else None,
-            places=len(order),
+            listed=len(order),
             first=first,
-            panes=[self._tail(pane) for pane in window],
+            calls=len(begun),
+            query_error=wrong,
+            panes=[self._tail(pane) for pane in window] if view == "wall" else [],
+            rows=[row_of(self.lives[pane.call - 1], pane, t_s) for pane in window] if view == "table" else [],
+            bars=[bar_of(self.lives[pane.call - 1], pane, t_s) for pane in window] if view == "waterfall" else [],
+            timeline=timeline(self.lives, t_s, self.rpm_limit) if view == "charts" else None,
+            limits=limits(self.lives, t_s, self.rpm_limit, self.concurrency) if view == "limits" else None,
             focus=self._full(self.lives[focus.call - 1], focus) if focus is not None else None,
         )
         return self.latest

@@ -51,7 +51,7 @@ class Screen:
 
     def rows(self, widget: Widget | None = None) -> list[str]:
         """The plain text of a widget's rows (of the wall, unless told otherwise), control segments left out."""
-        shown = widget if widget is not None else self.app.wall_screen.wall
+        shown = widget if widget is not None else self.app.main.wall
         strips = shown.render_lines(shown.size.region)
         return ["".join(segment.text for segment in strip if not segment.control) for strip in strips]
 
@@ -62,12 +62,12 @@ class Screen:
     @property
     def header(self) -> str:
         """The header's plain text."""
-        return self.text(self.app.wall_screen.header)
+        return self.text(self.app.main.header)
 
     @property
     def footer(self) -> str:
         """The last row's plain text."""
-        return self.text(self.app.wall_screen.footer)
+        return self.text(self.app.main.footer)
 
 
 @asynccontextmanager

@@ -14,7 +14,8 @@ from textual import events
 from tui.core.calls import State
 from tui.core.commands import CancelCall, Close, Drain, Pause, Resume, SetRate, Stop, Watch
 from tui.core.untrusted import UNSAFE_CLASS
-from tui.dashboard.dialogs import HelpDialog, QuitDialog
+from tui.dashboard.dialogs import ChoiceDialog
+from tui.dashboard.help_dialog import HelpDialog
 from tui.dashboard.one_call import CallHead, CallScreen, TextView
 
 UNSAFE = re.compile(f"[{UNSAFE_CLASS}]")
@@ -47,7 +48,7 @@ async def test_text_appears_as_it_arrives() -> None:
 async def test_the_screen_is_idle_when_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     async with screen(FakeSession(count=30, phase="finished"), at_s=60) as shown:
         painted: list[object] = []
-        for widget in shown.app.wall_screen.query("*"):
+        for widget in shown.app.main.query("*"):
             monkeypatch.setattr(widget, "refresh", lambda *regions, **_: painted.append(regions))
         for _ in range(5):
             shown.session.go(60)
@@ -57,7 +58,7 @@ async def test_the_screen_is_idle_when_nothing_changes(monkeypatch: pytest.Monke
 
 async def test_a_row_that_changed_is_painted_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     async with screen() as shown:
-        wall, latest = shown.app.wall_screen.wall, shown.session.latest
+        wall, latest = shown.app.main.wall, shown.session.latest
         assert latest is not None
         painted: list[object] = []
         monkeypatch.setattr(wall, "refresh", lambda *regions, **_: painted.extend(regions))
@@ -83,17 +84,17 @@ async def test_a_frame_is_left_out_while_the_terminal_is_behind() -> None:
 
 async def test_plus_and_minus_change_the_size_of_panes() -> None:
     async with screen() as shown:
-        capacities = [shown.app.wall_screen.wall.capacity]
+        capacities = [shown.app.main.wall.capacity]
         for key in ("plus", "plus", "minus", "minus", "minus"):
             await shown.press(key)
-            capacities.append(shown.app.wall_screen.wall.capacity)
+            capacities.append(shown.app.main.wall.capacity)
             assert shown.session.asked(Watch)[-1].count == capacities[-1]
         assert capacities[0] > capacities[1] > capacities[2] < capacities[3] < capacities[4] < capacities[5]
 
 
 async def test_arrows_home_and_end_move_the_focus() -> None:
     async with screen() as shown:
-        wall = shown.app.wall_screen.wall
+        wall = shown.app.main.wall
         places = []
         for key in ("right", "down", "left", "up", "end", "down", "home", "up"):
             await shown.press(key)
@@ -112,7 +113,7 @@ async def test_the_focus_can_be_seen() -> None:
 async def test_pages_move_the_window_and_what_is_watched() -> None:
     async with screen(size=(80, 24)) as shown:
         await shown.press("pagedown")
-        assert shown.app.wall_screen.wall.first == 6
+        assert shown.app.main.wall.first == 6
         assert shown.session.asked(Watch)[-1].first == 6
         assert "#23 " in shown.text()
         assert "places 7–12 of 16" in shown.footer
@@ -123,7 +124,7 @@ async def test_pages_move_the_window_and_what_is_watched() -> None:
 async def test_moving_the_focus_out_of_sight_moves_the_window() -> None:
     async with screen(size=(80, 24)) as shown:
         await shown.press("down", "down", "down")
-        assert shown.app.wall_screen.wall.first == 2
+        assert shown.app.main.wall.first == 2
         assert shown.session.asked(Watch)[-1].first == 2
 
 
@@ -170,7 +171,7 @@ async def test_one_call_scrolls_and_follows_its_end() -> None:
 @pytest.mark.parametrize("place", [0, 3, 6, 13, 14, 15])
 async def test_every_kind_of_call_can_be_opened(place: int) -> None:
     async with screen(size=(70, 30)) as shown:
-        shown.app.wall_screen.wall.focus_on(place)
+        shown.app.main.wall.focus_on(place)
         await shown.frame()
         await shown.frame()
         await shown.press("enter")
@@ -190,7 +191,7 @@ async def test_a_click_gives_a_pane_the_focus_and_two_open_it() -> None:
     async with screen() as shown:
         await shown.pilot.click("#wall", offset=(40, 10))
         await shown.frame()
-        assert shown.app.wall_screen.wall.focused_place == 5
+        assert shown.app.main.wall.focused_place == 5
         await shown.pilot.click("#wall", offset=(40, 10), times=2)
         await shown.frame()
         assert isinstance(shown.app.screen, CallScreen)
@@ -200,7 +201,7 @@ async def test_the_wheel_moves_the_window() -> None:
     async with screen(size=(80, 24)) as shown:
         await shown.pilot._post_mouse_events([events.MouseScrollDown], "#wall", button=0)
         await shown.frame()
-        assert shown.app.wall_screen.wall.first == 2
+        assert shown.app.main.wall.first == 2
 
 
 async def test_p_pauses_and_resumes() -> None:
@@ -260,9 +261,9 @@ async def test_a_note_goes_away_after_a_while() -> None:
 async def test_q_asks_while_calls_run_and_can_be_taken_back() -> None:
     async with screen() as shown:
         await shown.press("q")
-        assert isinstance(shown.app.screen, QuitDialog)
+        assert isinstance(shown.app.screen, ChoiceDialog)
         await shown.press("escape")
-        assert not isinstance(shown.app.screen, QuitDialog)
+        assert not isinstance(shown.app.screen, ChoiceDialog)
         assert shown.session.asked(Drain) == shown.session.asked(Stop) == shown.session.asked(Close) == []
 
 
@@ -312,7 +313,7 @@ async def test_help_is_made_of_the_bindings() -> None:
     async with screen() as shown:
         await shown.press("question_mark")
         assert isinstance(shown.app.screen, HelpDialog)
-        said = shown.text(shown.app.screen.query_one("_Box"))
+        said = shown.text(shown.app.screen.query_one("Box"))
         for words in ("larger panes", "open the call in full", "pause or resume", "RPM limit up", "quit", "drain"):
             assert words in said
         await shown.press("escape")
@@ -321,7 +322,7 @@ async def test_help_is_made_of_the_bindings() -> None:
 
 async def test_the_wall_goes_on_under_a_dialog_without_column_marks() -> None:
     async with screen() as shown:
-        wall = shown.app.wall_screen.wall
+        wall = shown.app.main.wall
         assert any(segment.control for strip in wall.render_lines(wall.size.region) for segment in strip)
         await shown.press("question_mark")
         before = shown.text()
@@ -334,7 +335,7 @@ async def test_the_wall_goes_on_under_a_dialog_without_column_marks() -> None:
 
 async def test_a_row_that_is_not_ascii_is_followed_by_a_column_mark_for_its_neighbour() -> None:
     async with screen() as shown:
-        wall = shown.app.wall_screen.wall
+        wall = shown.app.main.wall
         title = wall.render_lines(wall.size.region)[0]
         marks = [segment.text for segment in title if segment.control]
         columns = [place.x for place in wall._grid.places()[:4]]
@@ -347,14 +348,14 @@ async def test_any_size_is_drawn(size: tuple[int, int]) -> None:
     async with screen(size=size) as shown:
         for key in ("minus", "end", "enter", "escape", "q", "escape", "question_mark"):
             await shown.press(key)
-        wall = shown.app.wall_screen.wall
+        wall = shown.app.main.wall
         assert all(strip.cell_length == wall.size.width for strip in wall.render_lines(wall.size.region))
 
 
 async def test_four_panes_and_a_header_of_five_rows_fit_the_smallest_usual_screen() -> None:
     async with screen(size=(80, 24)) as shown:
-        assert shown.app.wall_screen.wall.capacity >= 4
-        assert shown.app.wall_screen.header.size.height <= 5
+        assert shown.app.main.wall.capacity >= 4
+        assert shown.app.main.header.size.height <= 5
 
 
 async def test_resizing_lays_the_wall_out_anew() -> None:
@@ -364,7 +365,7 @@ async def test_resizing_lays_the_wall_out_anew() -> None:
             await shown.frame()
             await shown.show(14)
             rows = shown.rows()
-            wall = shown.app.wall_screen.wall
+            wall = shown.app.main.wall
             assert len(rows) == wall.size.height
             assert shown.session.asked(Watch)[-1].count == wall.capacity
 
@@ -383,7 +384,7 @@ async def test_hostile_text_reaches_no_segment_that_is_not_ours() -> None:
         await shown.frame()
         assert "#909 " in shown.text()
         assert "[bold red]" in shown.text()
-        for widget in shown.app.wall_screen.query("*"):
+        for widget in shown.app.main.query("*"):
             for row in shown.rows(widget):
                 assert not UNSAFE.search(row)
         shown.session.send = lambda command: None  # type: ignore[method-assign]
@@ -396,7 +397,7 @@ async def test_hostile_text_reaches_no_segment_that_is_not_ours() -> None:
 async def test_without_colour_no_segment_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     async with screen() as shown:
-        strips = [s for w in shown.app.wall_screen.query("*") for s in w.render_lines(w.size.region)]
+        strips = [s for w in shown.app.main.query("*") for s in w.render_lines(w.size.region)]
         styles = [segment.style for strip in strips for segment in strip if segment.style is not None]
         assert all(style.color is None or style.color.is_default for style in styles)
         assert all(style.bgcolor is None or style.bgcolor.is_default for style in styles)

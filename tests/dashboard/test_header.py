@@ -6,14 +6,15 @@ import pytest
 from fake_session import START, FakeSession
 from msgspec.structs import replace
 
-from tui.core.snapshot import Snapshot, Spread
+from tui.core.snapshot import Counts, Snapshot, Spread
 from tui.dashboard.footer import footer_row
 from tui.dashboard.header import header_height, header_rows
+from tui.dashboard.main_screen import STEERING_HINTS
 from tui.dashboard.theme import COLOUR, PLAIN
-from tui.dashboard.wall_screen import HINTS
+from tui.dashboard.wall import Wall
 
 WORDS = {"streaming", "waiting", "backing", "off", "done", "failed", "broken", "cancelled", "retries", "429s"}
-WORDS |= {"RPM", "tok/s", "TTFT", "p50", "p95", "p99", "cost", "lag", "ms", "no", "limit", "late"}
+WORDS |= {"RPM", "tok/s", "TTFT", "p50", "p95", "p99", "cost", "ms", "no", "limit"}
 
 
 def snapshot(**kinds: object) -> Snapshot:
@@ -82,7 +83,8 @@ def test_a_run_without_a_limit_says_that() -> None:
 
 def test_what_is_unknown_is_a_dash() -> None:
     shown = text(replace(snapshot(), ttft=None, lag=None))
-    assert shown.count("—") == 4
+    assert shown.count("—") == 3
+    assert "not timed yet" in shown
 
 
 def test_late_stamps_are_counted_beside_the_lag() -> None:
@@ -97,9 +99,10 @@ def test_nothing_sets_a_colour_when_none_is_wanted() -> None:
 
 
 def test_the_footer_shows_whole_hints_only() -> None:
-    words = {word for key, word in HINTS} | {key for key, _ in HINTS} | {"16 places"}
+    hints = [*Wall.HINTS, *STEERING_HINTS]
+    words = {word for _, word in hints} | {key for key, _ in hints} | {"16 places"}
     for width in range(1, 130):
-        shown = footer_row(HINTS, None, "16 places", width, COLOUR)
+        shown = footer_row(hints, None, "16 places", width, COLOUR)
         assert shown.cell_length == width
         assert set(shown.text.split()) <= {part for word in words for part in word.split()}
 
@@ -112,3 +115,22 @@ def test_a_token_limit_and_skipped_pictures_are_shown_when_there_are_any(height:
     assert "TPM" in text(limited, 200, height)
     assert "120k" in text(limited, 200, height)
     assert "17 skipped" in text(limited, 200, height)
+
+
+def test_each_ttft_has_its_name_on_a_small_screen() -> None:
+    assert "TTFT p50 518 ms  p95 1.08 s  p99 1.51 s" in text(snapshot(), 80, 5)
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 5), (120, 8), (200, 8)])
+def test_cancelled_calls_are_counted_at_every_width(width: int, height: int) -> None:
+    shown = snapshot()
+    some = replace(shown, counts=replace(shown.counts, cancelled=7))
+    assert "⊘ 7" in text(some, width, height)
+
+
+def test_large_numbers_shorten_the_words_and_lose_no_figure() -> None:
+    shown = snapshot()
+    counts = Counts(streaming=1_024, waiting=12_345, done=88_812, failed=4_321, broken=2_000, cancelled=9_876)
+    said = text(replace(shown, counts=counts, retries=23_456, http_429=34_567), 80, 5)
+    for figure in ("● 1,024", "◔ 12.3k", "✓ 88.8k", "✗ 6,321", "⊘ 9,876", "↻ 23.5k", "429s 34.6k"):
+        assert figure in said

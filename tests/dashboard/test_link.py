@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from fake_session import FakeSession
 
-from tui.core.commands import AnyCommand, CancelCall, Pause, SetRate, Watch
+from tui.core.commands import AnyCommand, CancelCall, Pause, SaveScreenshot, SetRate, Watch
 from tui.core.frames import FrameError
 from tui.dashboard.link import LinkSession
 
@@ -104,11 +104,17 @@ async def test_nonsense_ends_the_link_with_an_error_that_says_so(ends: Ends, bod
 
 async def test_an_engine_that_stops_reading_never_blocks_the_screen(ends: Ends) -> None:
     ends.start()
-    for call in range(100_000):
-        ends.session.send(CancelCall(call))
+    for _ in range(1_000):
+        ends.session.send(SaveScreenshot("<svg/>" * 10_000))
         if ends.lost:
             break
     assert "no longer reads" in str(ends.lost[0])
+
+
+async def test_a_picture_of_a_large_screen_does_not_end_the_link(ends: Ends) -> None:
+    ends.start()
+    ends.session.send(SaveScreenshot("x" * 4_000_000))
+    assert not ends.lost
 
 
 async def test_commands_wait_for_a_slow_engine_and_keep_their_order(ends: Ends) -> None:

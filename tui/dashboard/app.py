@@ -4,72 +4,77 @@ Knows a Session and nothing of who is behind it. Untrusted text is only ever dra
 """
 
 import os
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
+from msgspec.structs import replace
 from textual.app import App
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
-from tui.core.calls import TERMINAL
 from tui.core.clock import NS_PER_S, Clock, now_ns
-from tui.core.commands import AnyCommand, CancelCall, Close, Drain, Pause, Resume, SetRate, Stop, Watch
+from tui.core.commands import AnyCommand, SaveScreenshot, Watch
 from tui.core.session import Session
 from tui.core.snapshot import Snapshot
-from tui.dashboard.dialogs import Answer, HelpDialog, QuitDialog
+from tui.dashboard.asking import Asking
+from tui.dashboard.command_line import COMMAND, CommandLine
+from tui.dashboard.departure import Departure
+from tui.dashboard.dialogs import Choice, ChoiceDialog, Dialog, WordsDialog
+from tui.dashboard.header import Header
+from tui.dashboard.help_dialog import HelpDialog
+from tui.dashboard.keys import Key, KeyGroup
+from tui.dashboard.main_screen import MainScreen
 from tui.dashboard.one_call import CallScreen, full_call
-from tui.dashboard.theme import GROUNDS, Ink
-from tui.dashboard.wall import Wall
-from tui.dashboard.wall_screen import WallScreen
+from tui.dashboard.orders import Order
+from tui.dashboard.pace import TEXT_HZ, Pace
+from tui.dashboard.palette import PaletteDialog
+from tui.dashboard.run_keys import RUN_KEYS, groups_of
+from tui.dashboard.steering import Steering
+from tui.dashboard.textual_themes import DARK_THEME, LIGHT_THEME
+from tui.dashboard.theme import DARK_GROUNDS, LIGHT_GROUNDS, Ink
+from tui.dashboard.trust import doubts
+from tui.dashboard.view import Focused, View
 
-TEXT_HZ = 15
-_FIGURES_NS = NS_PER_S // 5
-_CHARTS_NS = NS_PER_S // 2
 _NOTE_NS = 4 * NS_PER_S
 
 
 class WeirApp(App[None]):
     """Shows a session until the run or the person is done with it."""
 
-    ENABLE_COMMAND_PALETTE = False
+    TITLE = "weir"
+    ENABLE_COMMAND_PALETTE = False  # ours is palette.py
     CSS = f"""
-    WallScreen, CallScreen {{ background: {GROUNDS["page"]}; overflow: hidden; }}
-    WallScreen:ansi, CallScreen:ansi {{ background: ansi_default; }}
+    MainScreen, CallScreen {{ background: {DARK_GROUNDS["page"]}; overflow: hidden; layers: default typing; }}
+    MainScreen:light, CallScreen:light {{ background: {LIGHT_GROUNDS["page"]}; }}
+    MainScreen:ansi, CallScreen:ansi {{ background: ansi_default; }}
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "open the call in full", key_display="⏎"),
-        Binding("c", "cancel", "cancel the call", key_display="c"),
-        Binding("p", "pause", "pause or resume dispatch", key_display="p"),
-        Binding("left_square_bracket", "rate(-1)", "RPM limit down by a tenth", key_display="["),
-        Binding("right_square_bracket", "rate(1)", "RPM limit up by a tenth", key_display="]"),
-        Binding("question_mark", "keys", "these keys", key_display="?"),
-        Binding("q", "leave", "quit (asks while calls run)", key_display="q"),
-        Binding("ctrl+c", "interrupt", "drain; a second time: stop", key_display="^C", priority=True),
-        Binding("ctrl+q", "leave", "quit", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = RUN_KEYS
 
     def __init__(self, session: Session, *, clock: Clock = now_ns, ticking: bool = True) -> None:
         """`ticking` False: nothing is drawn until somebody calls `frame` (tests do)."""
         no_colour = "NO_COLOR" in os.environ
         # With colours of the terminal's own, Textual's NO_COLOR filter takes all colour away; else it makes greys.
         super().__init__(ansi_color=True if no_colour else None)
+        self.register_theme(DARK_THEME)
+        self.register_theme(LIGHT_THEME)
+        self.theme = DARK_THEME.name
         self._session = session
         self._clock = clock
         self._ticking = ticking
         self._snapshot: Snapshot | None = None
         self._arrived_at = 0
-        self._figures_at = 0
-        self._charts_at = 0
-        self._stale = True
+        self._pace = Pace()
         self._watched: Watch | None = None
         self._note: tuple[str, Ink] | None = None
         self._note_until: int | None = None
-        self._asked_rpm: tuple[int | None, int] | None = None
-        self._leaving = False
-        self._stopped = False
-        self.wall_screen = WallScreen()
+        self.main = MainScreen()
+        self.steering = Steering(self._send, self.say)
+        self.asking = Asking(self.steering, self._ask)
+        self.departure = Departure(self._send, self.say, self._ask, self.exit)
 
     def on_mount(self) -> None:
-        self.push_screen(self.wall_screen)
+        self.screen_change_signal.subscribe(self, lambda _: self._mark_columns(), immediate=True)
+        self.push_screen(self.main)
         if self._ticking:
             self.set_interval(1 / TEXT_HZ, self.frame)
 
@@ -84,30 +89,23 @@ class WeirApp(App[None]):
             return
         local = self._clock()
         snapshot = self._session.latest
-        if snapshot is None or not self.wall_screen.is_mounted:
+        if snapshot is None or not self.main.is_mounted:
             return
         fresh = snapshot is not self._snapshot
         if fresh:
             self._snapshot, self._arrived_at = snapshot, local
-        figures_due = self._stale or local >= self._figures_at
-        if not (fresh or figures_due or self.wall_screen.wall.owes_figures):
+            self.steering.snapshot = snapshot
+        due = self._pace.due(local, fresh or self.main.view.owes_figures)
+        if due is None:
             return
-        charts_due = self._stale or local >= self._charts_at
-        self._stale = False
-        if figures_due:
-            self._figures_at = local + _FIGURES_NS
-        if charts_due:
-            self._charts_at = local + _CHARTS_NS
-        now = snapshot.at + local - self._arrived_at
         if self._note_until is not None and local >= self._note_until:
             self._note = self._note_until = None
-        for screen in self.screen_stack:
-            if isinstance(screen, WallScreen | CallScreen) and screen.is_mounted:
-                screen.draw(snapshot, now, self._note, figures_due, charts_due)
+        now = snapshot.at + local - self._arrived_at
+        for screen in self._pictures():
+            if screen.is_mounted:
+                screen.draw(snapshot, now, self._note, due.figures, due.charts)
         self._watch()
-        if snapshot.run.phase == "finished" and (self._leaving or isinstance(self.screen, QuitDialog)):
-            # Who was asked what to do with the running calls wanted to go, and there are none any more.
-            self._close()
+        self.departure.see(snapshot)
 
     def say(self, text: str, ink: Ink = "amber", stays: bool = False) -> None:
         """Tell the person something in the last row, for a while or until something else is said."""
@@ -116,7 +114,7 @@ class WeirApp(App[None]):
         self._redraw()
 
     def _redraw(self) -> None:
-        self._stale = True
+        self._pace.hurry()
         if self._ticking:
             self.call_later(self.frame)
 
@@ -128,141 +126,217 @@ class WeirApp(App[None]):
         writer = getattr(self._driver, "_writer_thread", None)
         return writer is not None and writer._queue.qsize() > 0
 
+    def _pictures(self) -> list[MainScreen | CallScreen]:
+        """The screens that show the run, from the bottom; dialogs are none."""
+        return [screen for screen in self.screen_stack if isinstance(screen, MainScreen | CallScreen)]
+
+    def _mark_columns(self) -> None:
+        """What lies behind another screen carries no column marks (see View.mark_columns)."""
+        for screen in self._pictures():
+            screen.mark_columns(screen is self.screen)
+
     # What is watched
 
     @property
-    def _open_call(self) -> int | None:
-        for screen in self.screen_stack:
-            if isinstance(screen, CallScreen):
-                return screen.call
-        return None
+    def _open(self) -> CallScreen | None:
+        """The call that is open in full."""
+        return next((screen for screen in self._pictures() if isinstance(screen, CallScreen)), None)
 
     def _watch(self) -> None:
         if self._snapshot is None:
             return
-        command = self.wall_screen.wall.watch_command(self._open_call)
+        command = self.main.watch_command()
+        if (opened := self._open) is not None:
+            tail, request = opened.wanted_focus()
+            command = replace(command, focus=opened.call, focus_tail=tail, focus_request=request)
         if command != self._watched:
             self._watched = command
             self._send(command)
 
-    def on_wall_moved(self, _: Wall.Moved) -> None:
+    def on_view_moved(self, _: View.Moved) -> None:
         self._watch()
         self._redraw()
 
-    def on_wall_opened(self, event: Wall.Opened) -> None:
-        self._open(event.call)
+    def on_view_opened(self, event: View.Opened) -> None:
+        self._show_call(event.call)
 
-    def _open(self, call: int) -> None:
-        self.push_screen(CallScreen(call), lambda _: self._back())
-        self.call_later(self._opened)
+    def _show_call(self, call: int) -> None:
+        self.push_screen(CallScreen(call), self._turned)
+        self._turned()
 
-    def _opened(self) -> None:
-        self._watch()
-        self._redraw()
+    def _turned(self, _: None = None) -> None:
+        """A call was opened or left: what is watched changes, once the screens have."""
+        self.call_later(self._watch)
+        self.call_later(self._redraw)
 
-    def _back(self) -> None:
-        self.call_later(self._opened)
+    def on_call_screen_go(self, event: CallScreen.Go) -> None:
+        opened = self._open
+        begun = self._snapshot.calls if self._snapshot is not None else 0
+        if opened is not None and 1 <= event.call <= begun:
+            opened.show_call(event.call)
+        else:
+            self.say(f"there is no call #{event.call}")
+
+    def on_call_screen_save(self, event: CallScreen.Save) -> None:
+        self.steering.save(event.call)
+
+    def on_call_screen_said(self, event: CallScreen.Said) -> None:
+        self.say(event.text, event.ink)
 
     # Keys
 
+    @property
+    def _call_here(self) -> Focused | None:
+        """The call that is open in full, else the one with the focus."""
+        if (opened := self._open) is None:
+            return self.main.view.focused_call
+        full = full_call(self._snapshot, opened.call) if self._snapshot is not None else None
+        return Focused(full.pane.call, full.pane.state) if full is not None else None
+
     def action_open(self) -> None:
         """Show the focused call in full."""
-        pane = self.wall_screen.wall.focused_pane
-        if self._open_call is None and pane is not None:
-            self._open(pane.call)
+        here = self.main.view.focused_call
+        if self._open is None and here is not None:
+            self._show_call(here.call)
 
     def action_cancel(self) -> None:
         """Cancel the call that is open or has the focus."""
-        pane = self.wall_screen.wall.focused_pane
-        if self._open_call is not None:
-            full = full_call(self._snapshot, self._open_call) if self._snapshot is not None else None
-            pane = full.pane if full is not None else None
-        if pane is None:
-            self.say("there is no call here to cancel")
-        elif pane.state in TERMINAL:
-            self.say(f"#{pane.call} has already ended")
-        else:
-            self._send(CancelCall(pane.call))
-            self.say(f"cancelling #{pane.call}")
+        self.steering.cancel(self._call_here)
+
+    def action_retry(self) -> None:
+        """Do the call again."""
+        self.steering.retry(self._call_here)
+
+    def action_retry_failed(self) -> None:
+        """Do all failed calls again."""
+        self.asking.retry_failed()
 
     def action_pause(self) -> None:
         """Hold dispatch back, or let it go on."""
-        phase = self._snapshot.run.phase if self._snapshot is not None else ""
-        if phase == "running":
-            self._send(Pause())
-            self.say("pausing: running streams go on, p resumes")
-        elif phase == "paused":
-            self._send(Resume())
-            self.say("dispatching again", "accent")
-        else:
-            self.say("nothing is dispatched any more")
+        self.steering.pause()
 
     def action_rate(self, direction: int) -> None:
-        """Move the RPM limit by a tenth, by 1 at least."""
-        limit = self._snapshot.run.rpm_limit if self._snapshot is not None else None
-        if limit is None:
-            self.say("this run has no RPM limit to move")
+        """Move the RPM limit."""
+        self.steering.move_rate(direction)
+
+    def action_concurrency(self, direction: int) -> None:
+        """Move the number of streams at once."""
+        self.steering.move_concurrency(direction)
+
+    def action_stop_dispatching(self) -> None:
+        """Send nothing more."""
+        self.asking.stop_dispatching()
+
+    def action_export(self) -> None:
+        """Export what is shown."""
+        self.asking.export(self.main.watch_command())
+
+    def action_picture(self) -> None:
+        """Have the engine write a picture of the screen."""
+        self._send(SaveScreenshot(self.export_screenshot(title="weir")))
+        self.say("saving a picture of this screen", "accent")
+
+    def action_light_or_dark(self) -> None:
+        """Swap light and dark."""
+        if self.no_color:
+            self.say("NO_COLOR is set: there are no colours to change")
             return
-        # Several presses may come before the engine's answer: each goes on from the one before.
-        asked = self._asked_rpm
-        base = asked[1] if asked is not None and asked[0] == limit else limit
-        rpm = max(1, base + direction * max(1, round(base / 10)))
-        self._asked_rpm = (limit, rpm)
-        self._send(SetRate(rpm))
-        self.say(f"RPM limit {rpm:,}", "accent")
+        self.theme = LIGHT_THEME.name if self.current_theme.dark else DARK_THEME.name
+        for screen in self._pictures():
+            screen.recolour()
+        self._redraw()
+
+    def action_trust(self) -> None:
+        """Say what the figures are worth."""
+        if self._snapshot is not None:
+            lines = [(doubt.grade.glyph, doubt.words, doubt.grade.ink) for doubt in doubts(self._snapshot)]
+            self._over(WordsDialog("what these figures are worth", lines))
 
     def action_keys(self) -> None:
         """Show the keys."""
-        self.wall_screen.wall.mark_columns(False)
-        self.push_screen(HelpDialog(self._keys()), lambda _: self.wall_screen.wall.mark_columns(True))
+        self._over(HelpDialog(self._keys()))
 
-    def _keys(self) -> list[tuple[str, str]]:
-        bindings = [*type(self.wall_screen).BINDINGS, *type(self).BINDINGS]
-        return [
-            (binding.key_display or binding.key, binding.description)
-            for binding in bindings
-            if isinstance(binding, Binding) and binding.show
-        ]
+    def action_palette(self) -> None:
+        """Show all that can be done, to be found by name."""
+        self._over(PaletteDialog(self._keys()[::-1]), self._take)
 
     def action_leave(self) -> None:
         """Close at once when nothing runs; else ask."""
-        if self._nothing_runs() or self._stopped:
-            self._close()
-        elif not isinstance(self.screen, QuitDialog):
-            running = self._snapshot.counts.running if self._snapshot is not None else 0
-            self.wall_screen.wall.mark_columns(False)
-            self.push_screen(QuitDialog(running), self._answered)
-
-    def _nothing_runs(self) -> bool:
-        # Not "no call runs": a paused run has none, and more to come.
-        return self._snapshot is None or self._snapshot.run.phase == "finished"
-
-    def _answered(self, answer: Answer | None) -> None:
-        self.wall_screen.wall.mark_columns(True)
-        if answer == "drain":
-            self._drain("finishing the running streams, then closing; Ctrl-C stops now")
-        elif answer == "stop":
-            self._stop()
-
-    def _drain(self, words: str) -> None:
-        self._leaving = True
-        self._send(Drain())
-        self.say(words, stays=True)
-
-    def _stop(self) -> None:
-        self._leaving = self._stopped = True
-        self._send(Stop())
-        self.say("stopping: cancelling what still runs", "red", stays=True)
+        self.departure.leave()
 
     def action_interrupt(self) -> None:
-        """Ctrl-C: drain, then stop, then close."""
-        if self._nothing_runs() or self._stopped:
-            self._close()
-        elif self._leaving:
-            self._stop()
-        else:
-            self._drain("draining: running streams may end; Ctrl-C again stops now")
+        """Drain, then stop, then close."""
+        self.departure.interrupt()
 
-    def _close(self) -> None:
-        self._send(Close())
-        self.exit()
+    def action_ctrl_c(self) -> None:
+        """Leave the line that is being typed, as a shell does; else interrupt the run."""
+        typing = self._typing
+        if typing is not None:
+            typing.action_leave()
+        else:
+            self.action_interrupt()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "open":
+            view = self.main.view
+            return self._open is None and (view.FILTERS or view.focused_call is not None)
+        return True
+
+    def _keys(self) -> list[KeyGroup]:
+        return groups_of(self.screen.active_bindings.values(), self.main.shown)
+
+    async def _take(self, key: Key | None) -> None:
+        if key is not None:
+            await self.run_action(key.action, key.node)
+
+    def _ask(self, question: str, choices: Sequence[Choice], answered: Callable[[str | None], None]) -> bool:
+        return self._over(ChoiceDialog(question, choices), answered)
+
+    def _over(self, dialog: Dialog[Any], answered: Callable[[Any], Any] = lambda _: None) -> bool:
+        """Show a dialog, unless there is one already or something is being typed; whether it is shown."""
+        free = not isinstance(self.screen, Dialog) and self._typing is None
+        if free:
+            self.push_screen(dialog, answered)
+        return free
+
+    # What is typed
+
+    @property
+    def _typing(self) -> CommandLine | None:
+        return next((line for line in self.screen.query(CommandLine) if line.typing), None)
+
+    async def action_command(self) -> None:
+        """Type a command, on whatever screen that is."""
+        if isinstance(self.screen, Dialog):
+            return
+        if not self.screen.query(CommandLine):
+            await self.screen.mount(CommandLine())
+        self.screen.query_one(CommandLine).ask(COMMAND)
+
+    async def on_command_line_ordered(self, event: CommandLine.Ordered) -> None:
+        match event.order:
+            case Order("rpm", rpm):
+                self.steering.set_rate(rpm)
+            case Order("concurrency", int(n)):
+                self.steering.set_concurrency(n)
+            case Order("export", _, format):
+                self.asking.exported(format, self.main.watch_command())
+            case Order("do", _, action):
+                await self.run_action(action)
+            case Order("view", _, name):
+                await self._close_call()
+                self.main.show_view(name)
+            case Order("filter", _, text):
+                await self._close_call()
+                self.main.keep_filter(text)
+            case Order("call", int(call)):
+                await self._close_call()
+                self._show_call(call)
+
+    async def _close_call(self) -> None:
+        if isinstance(self.screen, CallScreen):
+            await self.screen.dismiss()
+
+    def on_header_chosen(self, event: Header.Chosen) -> None:
+        if event.name == "trust":
+            self.action_trust()

@@ -1,18 +1,24 @@
-"""What stands above the wall: the run, how far it is, its figures, and the line that people should read.
+"""What stands above every view: the run, how far it is, its figures, and the line that people should read.
 
 Pure rows out of a Snapshot; the widget at the end only shows them. Where there is no room a tile is left out
 whole, by rank; no word is cut.
 """
 
+from itertools import product
+
 from msgspec.structs import replace
+from textual import events
+from textual.message import Message
 from textual.strip import Strip
 
 from tui.core import figures
 from tui.core.snapshot import Snapshot
+from tui.core.views import VIEWS
 from tui.dashboard.charts import bar
 from tui.dashboard.paint import Piece, Row, width_of
 from tui.dashboard.plain import cells, crop, plain_line
 from tui.dashboard.rows import Rows
+from tui.dashboard.tabs import Spot, tabs_row
 from tui.dashboard.theme import Ink, Theme
 from tui.dashboard.tiles import GROUND, Tile, tiles
 
@@ -37,9 +43,18 @@ def header_height(screen_height: int) -> int:
 
 
 def header_rows(
-    snapshot: Snapshot, now: int, width: int, height: int, theme: Theme, sparks: Snapshot | None = None
+    snapshot: Snapshot,
+    now: int,
+    width: int,
+    height: int,
+    theme: Theme,
+    sparks: Snapshot | None = None,
+    shown: str = VIEWS[0],
 ) -> list[Strip]:
-    """`height` rows; `now` is in the snapshot's time, charts are drawn from `sparks` when it is given."""
+    """`height` rows; `now` is in the snapshot's time, charts are drawn from `sparks` when it is given.
+
+    The last of five or eight rows names the views, `shown` among them.
+    """
     title = _title(snapshot, now, width, theme)
     notice = notice_row(snapshot, now, width, theme)
     blank = Row(width, theme.style("text", GROUND)).strip()
@@ -48,16 +63,18 @@ def header_rows(
     if height < 5:
         return [title, notice or _progress(snapshot, now, width, theme)]
     wide = width >= _ALL_STATES_WIDTH
-    shown = tiles(snapshot if sparks is None else _with_sparks(snapshot, sparks), theme, wide)
+    figures_shown = tiles(snapshot if sparks is None else _with_sparks(snapshot, sparks), theme, wide)
+    tabs, _ = tabs_row(snapshot, shown, width, theme)
     if height < 8:
-        return [title, _progress(snapshot, now, width, theme), *_inline(shown, width, theme), notice or blank]
+        progress = notice or _progress(snapshot, now, width, theme)
+        return [title, progress, *_inline(figures_shown, width, theme), tabs]
     return [
         title,
         _progress(snapshot, now, width, theme),
         blank,
-        *_tall(shown, width, theme),
+        *_tall(figures_shown, width, theme),
         notice or blank,
-        Row(width, theme.style("faint")).strip(),
+        tabs,
     ]
 
 
@@ -186,18 +203,29 @@ def _inline(shown: list[Tile], width: int, theme: Theme) -> list[Strip]:
     return [_inline_row([calls, retries], width, theme), _inline_row(others, width, theme)]
 
 
+def _forms(shown: list[Tile], room: int, gap: int) -> list[tuple[Tile, list[Piece]]]:
+    """The tiles that fit, each in as full a form as all of them allow; the highest rank goes first."""
+    taken = list(shown)
+    while taken:
+        ways = sorted(product(*(range(len(tile.inlines)) for tile in taken)), key=sum)
+        for way in ways:
+            forms = [tile.inlines[form] for tile, form in zip(taken, way, strict=True)]
+            if sum(map(width_of, forms)) + gap * (len(forms) - 1) <= room:
+                return list(zip(taken, forms, strict=True))
+        taken.remove(max(taken, key=lambda tile: tile.rank))
+    return []
+
+
 def _inline_row(shown: list[Tile], width: int, theme: Theme) -> Strip:
     row = Row(width, theme.style("text", GROUND)).put(" ")
-    sizes = [width_of(tile.inline) for tile in shown]
-    chosen = _chosen(shown, sizes, row.room - 1, 2)
-    spare = row.room - 1 - sum(sizes[index] for index in chosen) - 2 * (len(chosen) - 1)
-    charts = [index for index in chosen if shown[index].grows]
+    chosen = _forms(shown, row.room - 1, 2)
+    spare = row.room - 1 - sum(width_of(form) for _, form in chosen) - 2 * (len(chosen) - 1)
+    charts = [tile for tile, _ in chosen if tile.grows]
     each = min(20, spare // len(charts)) if charts else 0
-    for position, index in enumerate(chosen):
+    for position, (tile, form) in enumerate(chosen):
         if position:
             row.put("  ")
-        tile = shown[index]
-        row.pieces(tile.inline)
+        row.pieces(form)
         if tile.grows and each >= 5:
             row.put(" ")
             gauge = tile.gauge_pieces(each - 1, theme)
@@ -245,10 +273,26 @@ class Header(Rows):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._sparks: Snapshot | None = None
+        self._spots: list[Spot] = []
 
-    def draw(self, snapshot: Snapshot, now: int, charts_due: bool = True) -> None:
+    class Chosen(Message):
+        """A name on the row of views was clicked."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    def draw(self, snapshot: Snapshot, now: int, charts_due: bool = True, shown: str = VIEWS[0]) -> None:
         """Show `snapshot`; `now` is in the snapshot's time."""
         if charts_due or self._sparks is None:
             self._sparks = snapshot
         width, height = self.size
-        self.show(header_rows(snapshot, now, width, height, self.theme_now, self._sparks))
+        self.show(header_rows(snapshot, now, width, height, self.theme_now, self._sparks, shown))
+        _, self._spots = tabs_row(snapshot, shown, width, self.theme_now)
+
+    def on_click(self, event: events.Click) -> None:
+        if event.y != self.size.height - 1 or self.size.height < 5:
+            return
+        for spot in self._spots:
+            if spot.start <= event.x < spot.end:
+                self.post_message(self.Chosen(spot.name))

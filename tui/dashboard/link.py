@@ -14,8 +14,10 @@ from tui.core.frames import FrameError, Frames, frame
 from tui.core.snapshot import Snapshot
 
 _READ = 1 << 18
-_UNSENT_LIMIT = 1 << 18
-"""Bytes of commands that the engine has not read (some thousands of them): then it is as good as gone."""
+_UNSENT_LIMIT = 8 << 20
+"""Bytes of commands that the engine has not read: then it is as good as gone. A picture of a screen is one command, of
+0.9 MB at 300x90 (measured), and a socket takes 0.2 MB at a time; so it may be several pictures, below the frame limit.
+"""
 
 
 class LinkSession:

@@ -1,251 +1,28 @@
-"""One call in full: its timings, its attempts, its prompt and all of its text. Sends nothing itself."""
+"""One call in full: its figures and its time above, and four pages below. Says what it needs; sends nothing itself.
+
+Text travels once: the whole of it when the call is opened, then its end (`wanted_focus`), put together in CallText.
+"""
 
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.screen import Screen
-from textual.strip import Strip
 
 from tui.core import figures
-from tui.core.calls import State
-from tui.core.snapshot import AttemptView, FullCall, Snapshot
+from tui.core.snapshot import FullCall, Snapshot
+from tui.dashboard.call_head import CallHead
+from tui.dashboard.call_text import CallText
+from tui.dashboard.call_view import PAGES, Material, TextView
 from tui.dashboard.footer import Footer, Hint
-from tui.dashboard.paint import Piece, Row, width_of
-from tui.dashboard.pane import CARET, countdown_text, foot_lines
-from tui.dashboard.plain import crop, plain_line
-from tui.dashboard.rows import Rows
-from tui.dashboard.theme import MARKS, Ink, Theme
-from tui.dashboard.wrap import Tail, Wrap
+from tui.dashboard.theme import Ink
+from tui.dashboard.view import View
 
-HINTS: list[Hint] = [("Esc", "back"), ("c", "cancel"), ("↑ ↓", "scroll"), ("End", "follow"), ("q", "quit")]
+TAIL_CHARS = 4_000
+"""Several frames of a stream of 3,000 tokens a second, so that one that was left out tears no hole."""
 
-_MARGIN = 2
-_MOST_TEXT_WIDTH = 120
-"""Longer rows are hard to read."""
-
-
-def call_rows(full: FullCall, now: int, width: int, height: int, theme: Theme) -> list[Strip]:
-    """What stands above the text, in at most `height` rows; `now` is in the snapshot's time."""
-    rows = [_title(full, width, theme)]
-    rows.extend(_timings(full, width, theme))
-    rows.append(_blank(width, theme))
-    rows.extend(_attempts(full, width, theme))
-    rows.extend(_foot(full, now, width, theme))
-    rows.extend(_prompt(full, width, theme))
-    return rows[: max(1, height)]
-
-
-def _blank(width: int, theme: Theme) -> Strip:
-    return Row(width, theme.style("text", "bar")).strip()
-
-
-def _title(full: FullCall, width: int, theme: Theme) -> Strip:
-    style, pane = theme.style, full.pane
-    mark = MARKS[pane.state]
-    row = Row(width, style("text", "title")).put(f" {mark.glyph} ", style(mark.ink, "title", True))
-    row.put(f"#{pane.call}  ", style("bright", "title", True))
-    words = mark.word + (f" ({plain_line(pane.finish_reason)})" if pane.finish_reason else "")
-    words = crop(words, 24)
-    right: list[Piece] = [(f" {words} ", style(mark.ink, "title", True))]
-    row.put(crop(plain_line(pane.model), row.room - width_of(right)), style("soft", "title"))
-    return row.right(right).strip()
-
-
-def _timings(full: FullCall, width: int, theme: Theme) -> list[Strip]:
-    """Label and value pairs, as many to a row as fit."""
-    style, pane = theme.style, full.pane
-    known = [
-        ("TTFT", (figures.ESTIMATED if pane.ttft_mark else "") + figures.ms(pane.ttft_ns)),
-        ("waited", figures.ms(pane.waited_ns)),
-        ("queue", figures.ms(full.queue_ns)),
-        ("tok/s", figures.rate(pane.tokens_per_s)),
-        ("tokens", figures.tokens(pane.tokens, pane.tokens_estimated)),
-        ("prompt", _count(full.prompt_tokens)),
-        ("reasoning", _count(full.reasoning_tokens)),
-        ("cached", _count(full.cached_tokens)),
-        ("chunks", figures.count(full.chunks)),
-        ("largest gap", figures.ms(full.largest_gap_ns)),
-        ("retries", figures.count(pane.retries)),
-        ("cost", figures.money(pane.cost)),
-    ]
-    if full.ttfa_ns is not None:
-        known.insert(1, ("TTFA", figures.ms(full.ttfa_ns)))
-    column = 23
-    each = max(1, (width - 2) // column)
-    rows: list[Strip] = []
-    for start in range(0, len(known), each):
-        row = Row(width, style("text", "bar"))
-        for index, (label, value) in enumerate(known[start : start + each]):
-            row.to(1 + index * column)
-            row.put(f" {label.ljust(11)} ", style("dim", "bar"))
-            row.put(value, style("bright", "bar", True))
-        rows.append(row.strip())
-    return rows
-
-
-def _count(n: int | None) -> str:
-    return figures.ABSENT if n is None else figures.count(n)
-
-
-_COLUMNS = ("sent", "written", "headers", "first", "last", "ended")
-
-
-def _attempts(full: FullCall, width: int, theme: Theme) -> list[Strip]:
-    """A line an attempt, the newest five; columns that do not fit are left out whole."""
-    style = theme.style
-    fits = max(0, min(len(_COLUMNS), (width - 14) // 9))
-    head = Row(width, style("text", "bar")).put("  try ", style("dim", "bar"))
-    for name in _COLUMNS[:fits]:
-        head.put(name.rjust(9), style("dim", "bar"))
-    head.put("  status", style("dim", "bar"))
-    rows = [head.strip()]
-    rows.extend(_attempt(attempt, fits, width, theme) for attempt in full.attempts[-5:])
-    return rows
-
-
-def _attempt(attempt: AttemptView, fits: int, width: int, theme: Theme) -> Strip:
-    style = theme.style
-    row = Row(width, style("text", "bar"))
-    row.put(f"  {attempt.number:>3} ", style("bright", "bar", True))
-    durations = (
-        attempt.sent_after_ns,
-        attempt.written_ns,
-        attempt.headers_ns,
-        attempt.first_token_ns,
-        attempt.last_token_ns,
-        attempt.ended_ns,
-    )
-    for duration_ns in durations[:fits]:
-        row.put(figures.ms(duration_ns).rjust(9), style("text", "bar"))
-    good = attempt.status is not None and attempt.status < 400 and attempt.error is None
-    status = figures.ABSENT if attempt.status is None else str(attempt.status)
-    row.put(f"  {status}", style("green" if good else "red" if attempt.error else "text", "bar", True))
-    detail = "  ".join(plain_line(text) for text in (attempt.error, attempt.request_id) if text)
-    row.put("  ").put(crop(detail, row.room - 1), style("red" if attempt.error else "dim", "bar"))
-    return row.strip()
-
-
-def _foot(full: FullCall, now: int, width: int, theme: Theme) -> list[Strip]:
-    style = theme.style
-    lines = foot_lines(full.pane, max(2, width - 4))
-    waits = countdown_text(full.pane, now)
-    if waits is not None:
-        lines.insert(0, (waits, "violet"))
-    return [Row(width, style("text", "bar")).put("  ").put(line, style(ink, "bar")).strip() for line, ink in lines]
-
-
-def _prompt(full: FullCall, width: int, theme: Theme) -> list[Strip]:
-    """The prompt's first three rows."""
-    style = theme.style
-    wrap = Wrap(max(2, min(_MOST_TEXT_WIDTH, width - 2 * _MARGIN)))
-    wrap.feed(full.prompt[:2000])
-    lines = wrap.last(len(wrap.closed) + 1)
-    shown = lines[:3]
-    if len(lines) > 3:
-        shown[2] = crop(shown[2] + " …", wrap.width)
-    rows = [_blank(width, theme)]
-    for index, line in enumerate(shown):
-        row = Row(width, style("text", "bar")).put("❯ " if index == 0 else "  ", style("accent", "bar", True))
-        rows.append(row.put(line, style("soft", "bar")).strip())
-    return rows
-
-
-class CallHead(Rows):
-    """Shows `call_rows`."""
-
-    DEFAULT_CSS = "CallHead { height: auto; }"
-
-
-class TextView(Rows):
-    """The whole text, wrapped once; follows its end until one scrolls away from it."""
-
-    DEFAULT_CSS = "TextView { height: 1fr; }"
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._tail: Tail | None = None
-        self._full: FullCall | None = None
-        self._top = 0
-        self.following = True
-
-    @property
-    def _text_width(self) -> int:
-        return max(2, min(_MOST_TEXT_WIDTH, self.size.width - 2 * _MARGIN - 1))
-
-    def draw(self, full: FullCall) -> None:
-        """Show the text of `full`."""
-        self._full = full
-        pane = full.pane
-        if self._tail is None or self._tail.wrap.width != self._text_width:
-            self._tail = Tail(self._text_width)
-        self._tail.show((pane.call, pane.attempt), pane.text, pane.text_end)
-        self._paint()
-
-    def _last_top(self) -> int:
-        return max(0, self._length() - max(1, self.size.height - 1))
-
-    def _length(self) -> int:
-        return len(self._tail.wrap.closed) + 1 if self._tail is not None else 0
-
-    def scroll_by(self, rows: int) -> None:
-        """Scroll; at the end it follows again."""
-        start = self._last_top() if self.following else self._top
-        self._top = max(0, min(start + rows, self._last_top()))
-        self.following = self._top >= self._last_top()
-        self._paint()
-
-    @property
-    def page(self) -> int:
-        """Rows that a page moves."""
-        return max(1, self.size.height - 2)
-
-    def _paint(self) -> None:
-        if self._tail is None or self._full is None or not self.size:
-            return
-        style = self.theme_now.style
-        width, height = self.size
-        wrap, pane = self._tail.wrap, self._full.pane
-        top = self._last_top() if self.following else min(self._top, self._last_top())
-        self._top = top
-        rule = Row(width, style("faint")).put("─ ").put("text ", style("dim"))
-        room = max(0, height - 1)
-        last = min(self._length(), top + room)
-        place: list[Piece] = [
-            (f" rows {top + 1}–{last} of {figures.exact(self._length())} ", style("dim")),
-            (("following " if self.following and pane.state is State.STREAMING else ""), style("accent")),
-            ("─", style("faint")),
-        ]
-        if width_of(place) < rule.room:
-            rule.to(width - width_of(place), "─").pieces(place)
-        else:
-            rule.to(width, "─")
-        rows = [rule.strip()]
-        live = pane.state is State.STREAMING
-        ink: Ink = "text"
-        for index in range(top, last):
-            is_open = index == len(wrap.closed)
-            line = wrap.open if is_open else wrap.closed[index]
-            row = Row(width, style("text")).put(" " * _MARGIN).put(line, style(ink))
-            if is_open and live:
-                row.put(CARET, style("accent"))
-            rows.append(row.strip())
-        while len(rows) < height:
-            rows.append(Row(width, style("text")).strip())
-        self.show(rows[:height])
-
-    def on_resize(self) -> None:
-        if self._full is not None:
-            self.draw(self._full)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self.scroll_by(3)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self.scroll_by(-3)
+_LEAST_HEIGHT_WITH_KEYS = 8
 
 
 class CallScreen(Screen[None]):
@@ -256,25 +33,96 @@ class CallScreen(Screen[None]):
     #call-head { height: 8; }
     #call-footer { height: 1; }
     """
+    AUTO_FOCUS = ""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,backspace", "dismiss", "back to the wall", key_display="Esc"),
+        Binding("escape,backspace", "dismiss", "back to the run", key_display="Esc"),
+        *(
+            Binding(str(number), f"page('{name}')", f"page: {name}", key_display=str(number))
+            for number, name in enumerate(PAGES, start=1)
+        ),
+        Binding("tab", "next_page(1)", "next page", key_display="Tab"),
+        Binding("shift+tab", "next_page(-1)", "page before", key_display="⇧Tab"),
+        Binding("left", "go(-1)", "call before", key_display="←"),
+        Binding("right", "go(1)", "next call", key_display="→"),
         Binding("up", "scroll_text(-1)", "scroll up", key_display="↑"),
         Binding("down", "scroll_text(1)", "scroll down", key_display="↓"),
         Binding("pageup", "page_text(-1)", "a page up", key_display="PgUp"),
         Binding("pagedown", "page_text(1)", "a page down", key_display="PgDn"),
         Binding("home", "scroll_text(-1000000)", "to the start", key_display="Home"),
         Binding("end", "scroll_text(1000000)", "to the end, and follow", key_display="End"),
+        Binding("m", "markdown", "text as Markdown, or as received", key_display="m"),
+        Binding("n", "attempt(1)", "next attempt", key_display="n"),
+        Binding("N", "attempt(-1)", "attempt before", key_display="N"),
+        Binding("y", "copy_text", "copy the text", key_display="y"),
+        Binding("Y", "copy_request", "copy the request, as curl", key_display="Y"),
+        Binding("w", "save", "save the call to a file", key_display="w"),
     ]
+
+    class Go(Message):
+        """Another call is asked for; nobody has looked whether there is one."""
+
+        def __init__(self, call: int) -> None:
+            super().__init__()
+            self.call = call
+
+    class Save(Message):
+        """The call is to be written to a file."""
+
+        def __init__(self, call: int) -> None:
+            super().__init__()
+            self.call = call
+
+    class Said(Message):
+        """What became of a key, for the last row."""
+
+        def __init__(self, text: str, ink: Ink) -> None:
+            super().__init__()
+            self.text = text
+            self.ink = ink
 
     def __init__(self, call: int) -> None:
         super().__init__()
         self.call = call
+        self.text = CallText()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._request: str | None = None
+        self._request_lost = False
+        self._copies_text = self._copies_request = False
+        """A copy was asked for that waits for what the engine has to send first."""
 
     def compose(self) -> ComposeResult:
         yield CallHead(id="call-head")
         yield TextView(id="call-text")
         yield Footer(id="call-footer")
+
+    def on_resize(self) -> None:
+        self.query_one(Footer).display = self.size.height >= _LEAST_HEIGHT_WITH_KEYS
+
+    @property
+    def view(self) -> TextView:
+        """The pages."""
+        return self.query_one(TextView)
+
+    def show_call(self, call: int) -> None:
+        """Show another call, on the same page."""
+        if call != self.call:
+            self.call = call
+            self.text = CallText()
+            self._begin()
+            self.view.restart()
+            self.post_message(View.Moved())
+
+    def wanted_focus(self) -> tuple[int | None, bool]:
+        """How much of the text's end it needs (None: all of it), and whether it needs the request."""
+        wants_request = self._request is None and (self._copies_request or self._shows_request)
+        return (TAIL_CHARS if self.text.complete else None), wants_request
+
+    @property
+    def _shows_request(self) -> bool:
+        return self.is_mounted and self.view.shown == "request"
 
     def draw(
         self,
@@ -285,27 +133,120 @@ class CallScreen(Screen[None]):
         charts_due: bool = True,
     ) -> None:
         """Show the call as `snapshot` has it; until it has, what its pane says."""
-        full = full_call(snapshot, self.call)
+        view = self.view
         if figures_due:
-            self.query_one(Footer).draw(HINTS, note, "")
+            self.query_one(Footer).draw(hints(view.shown), note, "")
+        full = full_call(snapshot, self.call)
         if full is None:
             return
+        self._take(full, snapshot)
         width, height = self.size
         if figures_due and width:
-            head = self.query_one(CallHead)
-            rows = call_rows(full, now, width, max(1, height // 2), head.theme_now)
-            head.styles.height = len(rows)
-            head.show(rows)
-        self.query_one(TextView).draw(full)
+            self.query_one(CallHead).draw(full, now, width, height)
+        view.draw(Material(full, self.text, self._request, self._request_lost), charts_due)
+
+    def _take(self, full: FullCall, snapshot: Snapshot) -> None:
+        """Take in what the engine sent, and what has waited for it."""
+        pane, watch = full.pane, snapshot.watch
+        in_full = full is snapshot.focus
+        # A picture answers the question that it was made with, which may be one from before.
+        whole = in_full and watch.focus == self.call and watch.focus_tail is None
+        self.text.take((pane.call, pane.attempt), pane.text, pane.text_end, whole)
+        if self._copies_text and self.text.complete:
+            self.action_copy_text()
+        if full.request is not None:
+            self._request, self._request_lost = full.request, False
+        elif in_full and watch.focus == self.call and watch.focus_request:
+            self._request_lost = self._request is None
+        if self._copies_request and (self._request is not None or self._request_lost):
+            self.action_copy_request()
+
+    def recolour(self) -> None:
+        """The colours are others; the next picture is drawn in them."""
+        self.view.draw_again()
+
+    def mark_columns(self, marked: bool) -> None:
+        """Nothing here has column marks: where text is of unsure width, nothing stands to its right."""
+
+    # Keys
+
+    def action_page(self, name: str) -> None:
+        """Show a page by its name."""
+        self.view.turn_to(name)
+
+    def action_next_page(self, by: int) -> None:
+        """Show the page that follows in order, round and round."""
+        self.view.turn_to(PAGES[(PAGES.index(self.view.shown) + by) % len(PAGES)])
+
+    def on_text_view_turned(self) -> None:
+        """What is watched may be another thing."""
+        self.post_message(View.Moved())
+
+    def action_go(self, by: int) -> None:
+        """Ask for the call before or after."""
+        self.post_message(self.Go(self.call + by))
 
     def action_scroll_text(self, rows: int) -> None:
         """Scroll by rows."""
-        self.query_one(TextView).scroll_by(rows)
+        self.view.scroll_by(rows)
 
     def action_page_text(self, by: int) -> None:
         """Scroll by pages."""
-        view = self.query_one(TextView)
-        view.scroll_by(by * view.page)
+        self.view.scroll_by(by * self.view.page_rows)
+
+    def action_markdown(self) -> None:
+        """Show the text as Markdown, or as it was received."""
+        self.view.swap_markdown()
+
+    def action_attempt(self, by: int) -> None:
+        """Choose the next attempt, or the one before."""
+        if self.view.shown == "attempts":
+            self.view.choose_attempt(by)
+        else:
+            self.view.turn_to("attempts")
+
+    def action_save(self) -> None:
+        """Ask for a file."""
+        self.post_message(self.Save(self.call))
+
+    def action_copy_text(self) -> None:
+        """Put the text on the clipboard; when a part of it is still to come, then."""
+        self._copies_text = not self.text.complete
+        if self._copies_text:
+            self.post_message(View.Moved())
+        elif not self.text.chars:
+            self._say("there is no text to copy", "amber")
+        else:
+            sized = f"{figures.exact(len(self.text.chars))} characters"
+            what = f"the last {sized} of {figures.exact(self.text.end)}" if self.text.start else f"the text, {sized}"
+            self.app.copy_to_clipboard(self.text.chars)
+            self._say(f"copied {what}; if nothing arrives, w saves it to a file", "accent")
+
+    def action_copy_request(self) -> None:
+        """Put the request on the clipboard; when it is still to come, then."""
+        self._copies_request = self._request is None and not self._request_lost
+        if self._copies_request:
+            self.post_message(View.Moved())
+        elif self._request is None:
+            self._say("its request is no longer in memory; the record has it", "amber")
+        else:
+            sized = f"{figures.exact(len(self._request))} characters"
+            self.app.copy_to_clipboard(self._request)
+            self._say(f"copied the curl command, {sized}; a terminal may ignore this: page 4 shows it", "accent")
+
+    def _say(self, text: str, ink: Ink) -> None:
+        self.post_message(self.Said(text, ink))
+
+
+def hints(page: str) -> list[Hint]:
+    """The keys worth a place in the last row."""
+    own: dict[str, list[Hint]] = {
+        "text": [("m", "Markdown"), ("y", "copy")],
+        "attempts": [("n N", "attempt")],
+        "request": [("Y", "copy")],
+    }
+    others: list[Hint] = [("w", "save"), ("← →", "calls"), ("c", "cancel"), ("r", "retry"), ("?", "keys")]
+    return [("Esc", "back"), ("Tab", "page"), ("↑ ↓", "scroll"), *own.get(page, []), *others]
 
 
 def full_call(snapshot: Snapshot, call: int) -> FullCall | None:

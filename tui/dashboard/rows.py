@@ -12,9 +12,9 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.dashboard.theme import COLOUR, GROUNDS, PLAIN, Theme
+from tui.dashboard.theme import COLOUR, DARK_GROUNDS, LIGHT, PLAIN, Theme
 
-_BEHIND = Color.parse(GROUNDS["page"])
+_BEHIND = Color.parse(DARK_GROUNDS["page"])
 """What filters blend towards; every segment of ours has a ground of its own. Textual's own answer,
 `background_colors`, takes 38 µs a call, half of a frame when asked for each strip.
 """
@@ -32,8 +32,11 @@ class Rows(Widget):
 
     @property
     def theme_now(self) -> Theme:
-        """Colours, unless the person asked for none."""
-        return PLAIN if self.app.no_color else COLOUR
+        """Dark or light, or no colours if the person asked for none."""
+        app = self.app
+        if app.no_color:
+            return PLAIN
+        return COLOUR if app.current_theme.dark else LIGHT
 
     def show(self, rows: list[Strip]) -> None:
         """Replace the rows; those that are the same object as before, or say the same, are not painted."""
@@ -71,5 +74,10 @@ class Rows(Widget):
                 strip = self.finished(self._rows[y], filters)
             else:
                 strip = self.filtered(Strip.blank(self.size.width, blank), filters)
-            lines.append(strip.crop_extend(crop.x, crop.right, blank) if strip.cell_length != crop.width else strip)
+            if strip.cell_length != crop.width:
+                # A window that was resized, and rows of the size before: Textual takes column marks for text when it
+                # crops, so that it cut the row short (86 of 90 cells) or a mark in two.
+                text = Strip([segment for segment in strip if not segment.control], strip.cell_length)
+                strip = text.crop_extend(crop.x, crop.right, blank)
+            lines.append(strip)
         return lines

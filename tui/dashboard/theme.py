@@ -1,11 +1,11 @@
-"""The one palette: inks on grounds, and how each state of a call looks. Holds no widget and no number.
+"""The palettes: inks on grounds, and how each state of a call looks. Holds no widget and no number.
 
 Colour never carries a meaning alone: every state has a glyph and a word, and without colour (NO_COLOR) bold,
 dim and reverse take its place.
 """
 
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from rich.style import Style
 
@@ -14,7 +14,7 @@ from tui.core.calls import State
 Ink = Literal["bright", "text", "soft", "dim", "faint", "accent", "amber", "violet", "green", "red", "blue", "grey"]
 Ground = Literal["page", "bar", "panel", "title", "focus", "dialog"]
 
-INKS: dict[Ink, str] = {
+DARK_INKS: dict[Ink, str] = {
     "bright": "#eef4fb",
     "text": "#c3cedb",
     "soft": "#93a1b3",
@@ -28,13 +28,36 @@ INKS: dict[Ink, str] = {
     "blue": "#6f9fd8",
     "grey": "#7d8794",
 }
-GROUNDS: dict[Ground, str] = {
+DARK_GROUNDS: dict[Ground, str] = {
     "page": "#090e16",
     "bar": "#0d1520",
     "panel": "#0f1824",
     "title": "#172434",
     "focus": "#1c4a58",
     "dialog": "#16212f",
+}
+
+LIGHT_INKS: dict[Ink, str] = {
+    "bright": "#0b1523",
+    "text": "#243140",
+    "soft": "#47576a",
+    "dim": "#66768a",
+    "faint": "#bcc8d5",
+    "accent": "#067783",
+    "amber": "#935c00",
+    "violet": "#6a43c4",
+    "green": "#1a7a43",
+    "red": "#c0322a",
+    "blue": "#2a62b2",
+    "grey": "#6d7784",
+}
+LIGHT_GROUNDS: dict[Ground, str] = {
+    "page": "#f7f9fc",
+    "bar": "#e9eff6",
+    "panel": "#ffffff",
+    "title": "#d8e2ed",
+    "focus": "#b3dfe6",
+    "dialog": "#e1e9f2",
 }
 
 _PLAIN_INKS: dict[Ink, str] = {
@@ -47,6 +70,12 @@ _PLAIN_INKS: dict[Ink, str] = {
     "faint": "dim",
     "grey": "dim",
 }
+
+
+class Palette(Protocol):
+    """Styles by name, as `Theme.style` gives them."""
+
+    def __call__(self, ink: Ink, ground: Ground = "page", bold: bool = False, /) -> Style: ...
 
 
 class Mark(NamedTuple):
@@ -72,16 +101,18 @@ MARKS: dict[State, Mark] = {
 
 
 class Theme:
-    """Styles by name. Two exist: `COLOUR` and `PLAIN`, which sets no colour at all."""
+    """Styles by name. Three exist: `COLOUR` (dark), `LIGHT`, and `PLAIN`, which sets no colour at all."""
 
-    def __init__(self, colour: bool) -> None:
-        self.colour = colour
+    def __init__(self, inks: dict[Ink, str] | None = None, grounds: dict[Ground, str] | None = None) -> None:
+        self._inks = inks
+        self._grounds = grounds
+        self.colour = inks is not None
 
-    @cache  # noqa: B019 - two themes exist and live as long as the process
+    @cache  # noqa: B019 - three themes exist and live as long as the process
     def style(self, ink: Ink, ground: Ground = "page", bold: bool = False) -> Style:
         """The style of `ink` on `ground`; always the same object for the same names."""
-        if self.colour:
-            return Style(color=INKS[ink], bgcolor=GROUNDS[ground], bold=bold or None)
+        if self._inks is not None and self._grounds is not None:
+            return Style(color=self._inks[ink], bgcolor=self._grounds[ground], bold=bold or None)
         if ground == "focus":
             return Style(reverse=True, bold=True)
         words = "bold" if bold else _PLAIN_INKS.get(ink, "")
@@ -94,5 +125,6 @@ class Theme:
         return "▌" if self.colour else "│"
 
 
-COLOUR = Theme(True)
-PLAIN = Theme(False)
+COLOUR = Theme(DARK_INKS, DARK_GROUNDS)
+LIGHT = Theme(LIGHT_INKS, LIGHT_GROUNDS)
+PLAIN = Theme()

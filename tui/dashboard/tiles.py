@@ -22,8 +22,8 @@ class Tile:
     """0 is shown first when there is room for a few only."""
     label: list[Piece]
     value: list[Piece]
-    inline: list[Piece]
-    """Label and value on one line, for small screens."""
+    inlines: list[list[Piece]]
+    """Label and value on one line, for small screens: from the fullest form to the shortest."""
     spark: Sequence[float | None] | None = None
     spark_ink: Ink = "accent"
     gauge: tuple[float, float] | None = None
@@ -80,12 +80,14 @@ def tiles(snapshot: Snapshot, theme: Theme, wide: bool) -> list[Tile]:
         _ttft(snapshot, theme),
         _retries(snapshot, theme),
         _cost(snapshot, theme),
-        _lag(snapshot, theme),
     ]
 
 
 def groups(counts: Counts, wide: bool) -> list[tuple[int, str, str, Ink]]:
-    """Calls by what people ask for: number, glyph, word, ink. Every call is in one group unless cancelled."""
+    """Calls by what people ask for: number, glyph, word, ink. Every call is in one group.
+
+    Where it is narrow, cancelled calls have a place of their own only once there are any.
+    """
     before_text = counts.queued + counts.waiting + counts.connecting
     failed = counts.failed + counts.broken + counts.refused
     rows: list[tuple[int, str, str, Ink]] = [(counts.streaming, "●", "streaming", "accent")]
@@ -100,6 +102,8 @@ def groups(counts: Counts, wide: bool) -> list[tuple[int, str, str, Ink]]:
     rows.append((before_text + counts.backing_off, "◔", "waiting", "amber"))
     rows.append((counts.done, "✓", "done", "green"))
     rows.append((failed, "✗", "failed", "red"))
+    if counts.cancelled:
+        rows.append((counts.cancelled, "⊘", "cancelled", "grey"))
     return rows
 
 
@@ -107,7 +111,8 @@ def _calls(snapshot: Snapshot, theme: Theme, wide: bool) -> Tile:
     style = theme.style
     label: list[Piece] = []
     value: list[Piece] = []
-    inline: list[Piece] = []
+    full: list[Piece] = []
+    short: list[Piece] = []
     rows = groups(snapshot.counts, wide)
     for n, glyph, word, ink in rows:
         size = max(len(word), 6)
@@ -116,8 +121,10 @@ def _calls(snapshot: Snapshot, theme: Theme, wide: bool) -> Tile:
         label.append((word if last else word.ljust(size + 2), style("dim", GROUND)))
         number = f"{glyph} {figures.count(n)}"
         value.append((number if last else number.ljust(size + 2), style(lit, GROUND, True)))
-        inline.append((f"{glyph} {figures.count(n)}", style(lit, GROUND, True)))
-        inline.append((f" {word}" + ("" if last else "  "), style("dim", GROUND)))
+        number = f"{glyph} {figures.count(n)}"
+        full.append((number, style(lit, GROUND, True)))
+        full.append((f" {word}" + ("" if last else "  "), style("dim", GROUND)))
+        short.append((number + ("" if last else "  "), style(lit, GROUND, True)))
     counts = snapshot.counts
     parts: list[tuple[int, Ink]] = [
         (counts.streaming, "accent"),
@@ -126,7 +133,7 @@ def _calls(snapshot: Snapshot, theme: Theme, wide: bool) -> Tile:
         (counts.backing_off, "violet"),
         (max(0, snapshot.run.concurrency - counts.running), "faint"),
     ]
-    return Tile(0, label, value, inline, parts=parts, of_calls=True)
+    return Tile(0, label, value, [full, short], parts=parts, of_calls=True)
 
 
 def _named(theme: Theme, label: str, value: str) -> tuple[list[Piece], list[Piece], list[Piece]]:
@@ -147,7 +154,7 @@ def _requests(snapshot: Snapshot, theme: Theme) -> Tile:
         1,
         [("RPM", dim)],
         [(used.rjust(max(3, size)), bright), (unit, dim)],
-        [("RPM ", dim), (used.rjust(size), bright), (short, dim)],
+        [[("RPM ", dim), (used.rjust(size), bright), (short, dim)]],
         spark=snapshot.attempts_by_second,
         spark_ink="blue",
         gauge=(snapshot.attempts_60s, limit) if limit is not None else None,
@@ -158,14 +165,14 @@ def _tpm(snapshot: Snapshot, limit: int, theme: Theme) -> Tile:
     dim, bright = theme.style("dim", GROUND), theme.style("bright", GROUND, True)
     used, most = figures.count(snapshot.tokens_60s), f"/{figures.count(limit)}"
     return Tile(
-        6, [("TPM", dim)], [(used.rjust(5), bright), (f" {most}", dim)], [("TPM ", dim), (used, bright), (most, dim)]
+        6, [("TPM", dim)], [(used.rjust(5), bright), (f" {most}", dim)], [[("TPM ", dim), (used, bright), (most, dim)]]
     )
 
 
 def _tokens(snapshot: Snapshot, theme: Theme) -> Tile:
     mark = figures.ESTIMATED if snapshot.tokens_estimated and snapshot.tokens_per_s else ""
     label, value, inline = _named(theme, "tok/s", f"{mark}{figures.rate(snapshot.tokens_per_s)}".ljust(6))
-    return Tile(2, label, value, inline, spark=snapshot.tokens_by_second, spark_ink="accent")
+    return Tile(2, label, value, [inline], spark=snapshot.tokens_by_second, spark_ink="accent")
 
 
 def _ttft(snapshot: Snapshot, theme: Theme) -> Tile:
@@ -174,12 +181,14 @@ def _ttft(snapshot: Snapshot, theme: Theme) -> Tile:
     label: list[Piece] = []
     value: list[Piece] = []
     inline: list[Piece] = [("TTFT", dim)]
+    forms: list[list[Piece]] = []
     for index, name in enumerate(("p50", "p95", "p99")):
         figure = figures.ms(getattr(spread, name) if spread is not None else None)
         label.append(((f"TTFT {name}" if index == 0 else name).ljust(10 if index < 2 else 0), dim))
         value.append((figure.ljust(10 if index < 2 else 7), _mood(theme, index)))
-        inline.append((" " + (figure.ljust(7) if index < 2 else figure), _mood(theme, index)))
-    return Tile(0, label, value, inline, spark=snapshot.ttft_by_second, spark_ink="soft")
+        inline = [*inline, (f" {name} ", dim), (figure.ljust(7), _mood(theme, index))]
+        forms.insert(0, inline)
+    return Tile(0, label, value, forms, spark=snapshot.ttft_by_second, spark_ink="soft")
 
 
 def _mood(theme: Theme, index: int) -> Style:
@@ -195,7 +204,10 @@ def _retries(snapshot: Snapshot, theme: Theme) -> Tile:
         4,
         [("retries  ", dim), ("429s", dim)],
         [(f"↻ {retries}".ljust(9), lit), (http_429, refused)],
-        [("↻ ", lit), (retries, lit), (" retries", dim), ("  429s ", dim), (http_429, refused)],
+        [
+            [("↻ ", lit), (retries, lit), (" retries", dim), ("  429s ", dim), (http_429, refused)],
+            [("↻ ", lit), (retries, lit), ("  429s ", dim), (http_429, refused)],
+        ],
         of_calls=True,
     )
 
@@ -204,17 +216,4 @@ def _cost(snapshot: Snapshot, theme: Theme) -> Tile:
     text = figures.money(snapshot.cost)
     label, value, inline = _named(theme, "cost", text.ljust(9))
     # A dollar sign says what it is; a lone question mark would not.
-    return Tile(3, label, value, inline if snapshot.cost.usd is None else value)
-
-
-def _lag(snapshot: Snapshot, theme: Theme) -> Tile:
-    lag = snapshot.lag.p99 if snapshot.lag is not None else None
-    label, value, _ = _named(theme, "lag p99", figures.ms(lag))
-    _, _, inline = _named(theme, "lag", figures.ms(lag))
-    # What takes from the picture's worth: stamps that were late, frames that this terminal was too slow for.
-    doubts: list[Piece] = [
-        (f" {figures.count(n)} {what}", theme.style("amber", GROUND))
-        for n, what in ((snapshot.late, "late"), (snapshot.frames_dropped, "skipped"))
-        if n
-    ]
-    return Tile(5, label, [*value, *doubts], [*inline, *doubts])
+    return Tile(3, label, value, [inline if snapshot.cost.usd is None else value])

@@ -1,45 +1,64 @@
 """The wall: all panes in one widget, one strip a row. Knows panes and places, no session and no app."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import is_
+from typing import ClassVar
 
 from textual import events
+from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
-from textual.message import Message
 from textual.strip import Strip
 
 from tui.core.commands import Watch
-from tui.core.snapshot import Pane, Snapshot
+from tui.core.snapshot import Snapshot
 from tui.dashboard import grid
+from tui.dashboard.footer import Hint
 from tui.dashboard.paint import column_mark
 from tui.dashboard.pane import PaneView
-from tui.dashboard.rows import Rows
+from tui.dashboard.view import Focused, View
 
 _LEAST_TAIL = 600
 """Characters of tail that are asked for at least: several frames' worth of the fastest stream."""
 
 
-class Wall(Rows):
+ORDERS = ("place", "newest", "slowest", "failing")
+_ORDER_WORDS = {"place": "", "newest": "newest first  ", "slowest": "slowest first  ", "failing": "failing first  "}
+
+
+class Wall(View):
     """A window of `grid.capacity` places on all places of the run; one of them has the focus."""
 
-    DEFAULT_CSS = "Wall { height: 1fr; }"
-
-    @dataclass
-    class Moved(Message):
-        """Window, focus or pane size is another one: what is watched changes."""
-
-    @dataclass
-    class Opened(Message):
-        """A call was asked for in full."""
-
-        call: int
+    NAME = "wall"
+    FILTERS = True
+    HINTS: ClassVar[list[Hint]] = [
+        ("⏎", "open"),
+        ("c", "cancel"),
+        ("f", "all/running"),
+        ("s", "sort"),
+        ("/", "filter"),
+        ("+ -", "size"),
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1, 0)", "pane above", key_display="↑"),
+        Binding("down", "move(1, 0)", "pane below", key_display="↓"),
+        Binding("left", "move(0, -1)", "pane before", key_display="←"),
+        Binding("right", "move(0, 1)", "pane after", key_display="→"),
+        Binding("pageup", "page(-1)", "a wall back", key_display="PgUp"),
+        Binding("pagedown", "page(1)", "a wall on", key_display="PgDn"),
+        Binding("home", "home", "first pane", key_display="Home"),
+        Binding("end", "end", "last pane", key_display="End"),
+        Binding("plus,equals_sign", "zoom(1)", "larger panes", key_display="+"),
+        Binding("minus,underscore", "zoom(-1)", "smaller panes", key_display="-"),
+        Binding("f", "everything", "follow the running calls, or show all", key_display="f"),
+        Binding("s", "order", "in place, newest, slowest or failing first", key_display="s"),
+    ]
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.first = 0
         self.focused_place = 0
         self.places = 0
+        self.order = ORDERS[0]
         self._drawn_first = 0
         self.everything = False
         self._wanted = 1
@@ -57,23 +76,33 @@ class Wall(Rows):
         return self._grid.capacity
 
     @property
-    def focused_pane(self) -> Pane | None:
-        """The call that has the focus, if its place holds one."""
+    def focused_call(self) -> Focused | None:
         # Counted from where the window stood when it was drawn: a key may come between a move and the next frame.
         index = self.focused_place - self._drawn_first
-        return self._views[index].pane if 0 <= index < len(self._views) else None
+        pane = self._views[index].pane if 0 <= index < len(self._views) else None
+        return Focused(pane.call, pane.state) if pane is not None else None
 
     @property
     def owes_figures(self) -> bool:
-        """Whether some panes' figures wait for the next frame."""
         return bool(self._owed)
 
-    def watch_command(self, focus: int | None) -> Watch:
-        """What to ask the engine for, with `focus` open in full."""
+    def wanted(self) -> Watch:
         tail = max([_LEAST_TAIL, *(view.tail_chars for view in self._views)])
-        return Watch(self.first, self.capacity, tail, focus, self.everything)
+        return Watch(
+            self.NAME, self.first, self.capacity, order=self.order, everything=self.everything, tail_chars=tail
+        )
 
-    def draw(self, snapshot: Snapshot, now: int, figures_due: bool = True) -> None:
+    def where(self, snapshot: Snapshot) -> str:
+        if not snapshot.listed:
+            return "no calls"
+        last = min(snapshot.listed, self.first + self.capacity)
+        said = _ORDER_WORDS[self.order] + ("all " if self.everything else "")
+        kind = "calls" if self.everything or self.order != ORDERS[0] else "places"
+        if self.first == 0 and last == snapshot.listed:
+            return f"{said}{snapshot.listed} {kind}"
+        return f"{said}{kind} {self.first + 1}–{last} of {snapshot.listed}"
+
+    def draw(self, snapshot: Snapshot, now: int, figures_due: bool = True, charts_due: bool = True) -> None:
         """Show `snapshot`; `now` is in the snapshot's time.
 
         Figures that are due are drawn in the two frames that follow, half of the rows of panes in each, so
@@ -81,7 +110,7 @@ class Wall(Rows):
         """
         served = self._owed if figures_due else self._owed[:1]
         self._owed = [0, 1] if figures_due else self._owed[1:]
-        self.places = snapshot.places
+        self.places = snapshot.listed
         run = snapshot.run
         # Room for the running calls, and for some that have ended: trouble should stay in sight for a while.
         wanted = run.concurrency + max(2, run.concurrency // 3)
@@ -91,7 +120,7 @@ class Wall(Rows):
             self._wanted = wanted
             self._lay_out()
         self._ensure_size()
-        if snapshot.everything != self.everything:
+        if (snapshot.watch.everything, snapshot.watch.order) != (self.everything, self.order):
             return  # a picture from before the swap: its places are not those of this wall
         panes = {snapshot.first + index: pane for index, pane in enumerate(snapshot.panes)}
         self._drawn_first = self.first
@@ -104,9 +133,6 @@ class Wall(Rows):
         self.show(self._joined())
 
     def mark_columns(self, marked: bool) -> None:
-        """Whether rows carry column marks. Not under a dialog: Textual draws what lies behind a transparent
-        screen through its line filters, and those take the marks for text.
-        """
         if marked != self._marked:
             self._marked = marked
             self._lines = []
@@ -157,11 +183,46 @@ class Wall(Rows):
         place = max(first, min(self.focused_place, first + self.capacity - 1, max(0, self.places - 1)))
         self._go(first, place)
 
-    def jump(self, everything: bool) -> None:
-        """Show all calls in order, or the running ones, from the first."""
-        self.everything = everything
+    def restart(self) -> None:
+        self._go_to_start()
+
+    def recolour(self) -> None:
+        self._views, self._lines = [], []
+        self._lay_out()
+
+    def _go_to_start(self) -> None:
         self.first = self.focused_place = 0
         self.post_message(self.Moved())
+
+    def action_move(self, rows: int, columns: int) -> None:
+        """Move the focus by panes."""
+        self.step_focus(rows, columns)
+
+    def action_page(self, by: int) -> None:
+        """Move by whole walls."""
+        self.page(by)
+
+    def action_home(self) -> None:
+        """Focus the first place."""
+        self.focus_on(0)
+
+    def action_end(self) -> None:
+        """Focus the last place."""
+        self.focus_on(self.places - 1)
+
+    def action_zoom(self, by: int) -> None:
+        """Change the size of panes."""
+        self.zoom(by)
+
+    def action_everything(self) -> None:
+        """Swap between all calls and the running ones."""
+        self.everything = not self.everything
+        self._go_to_start()
+
+    def action_order(self) -> None:
+        """Take the next order."""
+        self.order = ORDERS[(ORDERS.index(self.order) + 1) % len(ORDERS)]
+        self._go_to_start()
 
     def _go(self, first: int, place: int) -> None:
         if (first, place) != (self.first, self.focused_place):
@@ -254,8 +315,8 @@ class Wall(Rows):
             inside = place.x <= event.x < place.x + place.width and place.y <= event.y < place.y + place.height
             if inside and self.first + index < self.places:
                 self.focus_on(self.first + index)
-                if event.chain == 2 and (pane := self.focused_pane) is not None:
-                    self.post_message(self.Opened(pane.call))
+                if event.chain == 2 and (focused := self.focused_call) is not None:
+                    self.post_message(self.Opened(focused.call))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()

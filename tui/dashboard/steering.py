@@ -1,0 +1,159 @@
+"""What a person does to a run: each wish becomes one Command and a few words that say what happens now.
+
+Knows the newest Snapshot, to tell what a wish can mean at this moment; draws nothing.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from tui.core import figures
+from tui.core.calls import TERMINAL, State
+from tui.core.commands import (
+    AnyCommand,
+    CancelCall,
+    Drain,
+    Export,
+    Pause,
+    Resume,
+    RetryCall,
+    RetryFailed,
+    SaveCall,
+    SetConcurrency,
+    SetRate,
+)
+from tui.core.snapshot import Snapshot
+from tui.dashboard.theme import Ink
+from tui.dashboard.view import Focused
+
+
+class Say(Protocol):
+    """Shows a few words, for a while or until others come."""
+
+    def __call__(self, text: str, ink: Ink = "amber", stays: bool = False) -> None:
+        """Say `text`."""
+
+
+def is_over(snapshot: Snapshot | None) -> bool:
+    """Whether the run is. Not "no call runs": a paused run has none, and more to come."""
+    return snapshot is None or snapshot.run.phase == "finished"
+
+
+class Steering:
+    """Turns wishes into commands."""
+
+    def __init__(self, send: Callable[[AnyCommand], None], say: Say) -> None:
+        self._send = send
+        self._say = say
+        self.snapshot: Snapshot | None = None
+        self._asked: dict[str, tuple[int, int]] = {}
+        """By limit: what it was when somebody last moved it, and what was asked for."""
+
+    def over(self) -> bool:
+        """Whether the run is over; says so then."""
+        over = is_over(self.snapshot)
+        if over:
+            self._say("the run has ended")
+        return over
+
+    def pause(self) -> None:
+        """Hold dispatch back, or let it go on."""
+        phase = self.snapshot.run.phase if self.snapshot is not None else ""
+        if phase == "running":
+            self._send(Pause())
+            self._say("pausing: running streams go on, p resumes")
+        elif phase == "paused":
+            self._send(Resume())
+            self._say("dispatching again", "accent")
+        else:
+            self._say("nothing is dispatched any more")
+
+    def move_rate(self, direction: int) -> None:
+        """Move the RPM limit by a tenth, by 1 at least."""
+        limit = self.snapshot.run.rpm_limit if self.snapshot is not None else None
+        if limit is None:
+            self._say("this run has no RPM limit to move; :rpm 120 sets one")
+        elif not self.over():
+            base = self._base("rpm", limit)
+            self.set_rate(max(1, base + direction * max(1, round(base / 10))))
+
+    def set_rate(self, rpm: int | None) -> None:
+        """Set the RPM limit; None lifts it."""
+        if self.over() or self.snapshot is None:
+            return
+        if rpm is not None:
+            self._asked["rpm"] = (self.snapshot.run.rpm_limit or 0, rpm)
+        self._send(SetRate(rpm))
+        self._say("no RPM limit" if rpm is None else f"RPM limit {figures.exact(rpm)}", "accent")
+
+    def move_concurrency(self, direction: int) -> None:
+        """Move the number of streams at once by a tenth, by 1 at least."""
+        if not self.over() and self.snapshot is not None:
+            base = self._base("concurrency", self.snapshot.run.concurrency)
+            self.set_concurrency(max(1, base + direction * max(1, round(base / 10))))
+
+    def set_concurrency(self, concurrency: int) -> None:
+        """Set the number of streams at once."""
+        if self.over() or self.snapshot is None:
+            return
+        self._asked["concurrency"] = (self.snapshot.run.concurrency, concurrency)
+        self._send(SetConcurrency(concurrency))
+        self._say(f"{figures.exact(concurrency)} at once", "accent")
+
+    def _base(self, name: str, stands: int) -> int:
+        """Several presses may come before the engine's answer: each goes on from the one before."""
+        asked = self._asked.get(name)
+        return asked[1] if asked is not None and asked[0] == stands else stands
+
+    def cancel(self, focused: Focused | None) -> None:
+        """Cancel a call that runs."""
+        if focused is None:
+            self._say("there is no call here to cancel")
+        elif focused.state in TERMINAL:
+            self._say(f"#{focused.call} has already ended")
+        else:
+            self._send(CancelCall(focused.call))
+            self._say(f"cancelling #{focused.call}")
+
+    def retry(self, focused: Focused | None) -> None:
+        """Do a call again that did not end well."""
+        if focused is None:
+            self._say("there is no call here to retry")
+        elif focused.state not in TERMINAL:
+            self._say(f"#{focused.call} has not ended yet")
+        elif focused.state is State.DONE:
+            self._say(f"#{focused.call} is done: there is nothing to retry")
+        elif not self.over():
+            self._send(RetryCall(focused.call))
+            self._say(f"#{focused.call} is done again as a new call", "accent")
+
+    @property
+    def failed(self) -> int:
+        """Calls that failed or broke; some of them may have been done again already."""
+        counts = self.snapshot.counts if self.snapshot is not None else None
+        return counts.failed + counts.broken if counts is not None else 0
+
+    def retry_failed(self) -> None:
+        """Do all calls again that did not end well."""
+        if self.over():
+            return
+        if not self.failed:
+            self._say("no call has failed")
+            return
+        self._send(RetryFailed())
+        self._say("what failed is done again, as new calls", "accent")
+
+    def stop_dispatching(self) -> None:
+        """Send nothing more; what streams may end."""
+        if not self.over():
+            self._send(Drain())
+            self._say("nothing more is sent; running streams may end")
+
+    def export(self, format: str, query: str, order: str, descending: bool) -> None:
+        """Write what is shown to a file; the engine says where."""
+        self._send(Export(format, query, order, descending))
+        self._say(f"exporting as {format}", "accent")
+
+    def save(self, call: int) -> None:
+        """Write one call to a file; the engine says where."""
+        self._send(SaveCall(call))
+        self._say(f"saving #{call}", "accent")
