@@ -3,6 +3,7 @@
 import pytest
 from fake_session import FakeSession
 from screen_under_test import Screen, screen
+from textual import events
 from textual.widget import Widget
 
 from tui.core.commands import Pause, SaveCall, SaveScreenshot, SetConcurrency, SetRate, Watch
@@ -131,3 +132,13 @@ async def test_a_picture_for_another_filter_is_not_drawn() -> None:
         shown.app.main.set_query("haiku")
         await shown.show(16)
         assert shown.text() == before
+
+
+async def test_keys_typed_ahead_go_to_the_view_that_was_asked_for() -> None:
+    async with screen() as shown:
+        assert shown.app._driver is not None
+        for key in ("2", "s"):
+            shown.app._driver.send_message(events.Key(key, key))
+        await shown.press()
+        assert shown.app.main.wall.order == "place"
+        assert shown.app.main.view.wanted().order == "state"

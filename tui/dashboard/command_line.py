@@ -157,8 +157,9 @@ class CommandLine(Vertical):
         if not event.value.startswith(self._kind):
             self.action_leave()
             return
-        clean = plain(event.value).replace("\n", " ")
-        if clean != event.value:  # something pasted; it must not reach the terminal as it is
+        typed = self._line.value  # as it is by now: keys may have followed a paste
+        clean = plain(typed).replace("\n", " ")
+        if clean != typed:  # something pasted; it must not reach the terminal as it is
             self._line.value = clean
             return
         if self._kind == FILTER:

@@ -69,7 +69,7 @@ class MainScreen(Screen[None]):
         yield CommandLine(id="typing")
 
     def on_mount(self) -> None:
-        self.view.focus()
+        self.set_focus(self.view)  # at once: `focus` waits, and keys typed ahead would go to the view before
 
     @property
     def header(self) -> Header:
@@ -154,7 +154,7 @@ class MainScreen(Screen[None]):
         self.shown = name
         before.display = False
         self.view.display = True
-        self.view.focus()
+        self.set_focus(self.view)  # at once: `focus` waits, and keys typed ahead would go to the view before
         self.view.post_message(View.Moved())
 
     def recolour(self) -> None:
