@@ -162,7 +162,10 @@ class Feeder:
                 self.drawn += len(data)
                 self.tail = (self.tail + data)[-2000:]
             if self._link in ready:
-                data = self._link.recv(1 << 16)
+                try:
+                    data = self._link.recv(1 << 16)
+                except ConnectionResetError:  # gone with pictures unread
+                    data = b""
                 for body in self._frames.take(data):
                     command = self._decoder.decode(body)
                     if isinstance(command, Watch):

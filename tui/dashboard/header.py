@@ -18,7 +18,7 @@ from tui.dashboard.charts import bar
 from tui.dashboard.paint import Piece, Row, width_of
 from tui.dashboard.plain import cells, crop, plain_line
 from tui.dashboard.rows import Rows
-from tui.dashboard.tabs import Spot, tabs_row
+from tui.dashboard.tabs import tabs_row
 from tui.dashboard.theme import Ink, Theme
 from tui.dashboard.tiles import GROUND, Tile, tiles
 
@@ -273,7 +273,7 @@ class Header(Rows):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._sparks: Snapshot | None = None
-        self._spots: list[Spot] = []
+        self._drawn: tuple[Snapshot, str] | None = None
 
     class Chosen(Message):
         """A name on the row of views was clicked."""
@@ -288,11 +288,12 @@ class Header(Rows):
             self._sparks = snapshot
         width, height = self.size
         self.show(header_rows(snapshot, now, width, height, self.theme_now, self._sparks, shown))
-        _, self._spots = tabs_row(snapshot, shown, width, self.theme_now)
+        self._drawn = (snapshot, shown)
 
     def on_click(self, event: events.Click) -> None:
-        if event.y != self.size.height - 1 or self.size.height < 5:
+        if self._drawn is None or event.y != self.size.height - 1 or self.size.height < 5:
             return
-        for spot in self._spots:
+        _, spots = tabs_row(*self._drawn, self.size.width, self.theme_now)
+        for spot in spots:
             if spot.start <= event.x < spot.end:
                 self.post_message(self.Chosen(spot.name))

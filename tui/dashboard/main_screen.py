@@ -112,19 +112,24 @@ class MainScreen(Screen[None]):
         figures_due: bool = True,
         charts_due: bool = True,
     ) -> None:
-        """Show `snapshot`; `now` is in the snapshot's time."""
+        """Show `snapshot`; `now` is in the snapshot's time. What stands around the view has a turn of its own."""
         view = self.view
-        if figures_due:
-            self.header.draw(snapshot, now, charts_due, self.shown)
-            finished = snapshot.run.phase == "finished"
-            hints = [*ESSENTIAL_HINTS, *view.HINTS, *(FINISHED_HINTS if finished else STEERING_HINTS)]
-            wrong = self._wrong(snapshot)
-            # Lists say it above their rows.
-            self.footer.draw(hints, note or (wrong if view is self.wall else None), self._where(snapshot))
-            if self.command_line.typing == FILTER:
-                self.command_line.tell(wrong, self._found(snapshot))
         if snapshot.watch.view == view.NAME and snapshot.watch.query == self.query_text:
             view.draw(snapshot, now, figures_due, charts_due)
+        if figures_due:
+            # Not in the next turn, which a large view goes on with.
+            self.call_later(self.call_later, self._draw_around, snapshot, now, note, charts_due)
+
+    def _draw_around(self, snapshot: Snapshot, now: int, note: tuple[str, Ink] | None, charts_due: bool) -> None:
+        view = self.view
+        self.header.draw(snapshot, now, charts_due, self.shown)
+        finished = snapshot.run.phase == "finished"
+        hints = [*ESSENTIAL_HINTS, *view.HINTS, *(FINISHED_HINTS if finished else STEERING_HINTS)]
+        wrong = self._wrong(snapshot)
+        # Lists say it above their rows.
+        self.footer.draw(hints, note or (wrong if view is self.wall else None), self._where(snapshot))
+        if self.command_line.typing == FILTER:
+            self.command_line.tell(wrong, self._found(snapshot))
 
     def _wrong(self, snapshot: Snapshot) -> tuple[str, Ink] | None:
         """Why the filter cannot be read; then it filters nothing, and nobody should think that it does."""

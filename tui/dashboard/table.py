@@ -16,8 +16,9 @@ from textual.strip import Strip
 
 from tui.core.snapshot import Snapshot
 from tui.core.views import CallRow
+from tui.dashboard.filtered import FilteredStyles
 from tui.dashboard.footer import Hint
-from tui.dashboard.list_parts import FilteredStyles, empty_rows, empty_words, error_row
+from tui.dashboard.list_parts import empty_rows, empty_words, error_row
 from tui.dashboard.list_view import ListView, thumb
 from tui.dashboard.paint import Row, column_mark
 from tui.dashboard.plain import cells, plain_line

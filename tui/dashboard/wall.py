@@ -1,6 +1,7 @@
 """The wall: all panes in one widget, one strip a row. Knows panes and places, no session and no app."""
 
 from collections.abc import Sequence
+from functools import partial
 from operator import is_
 from typing import ClassVar
 
@@ -12,11 +13,14 @@ from textual.strip import Strip
 from tui.core.commands import Watch
 from tui.core.snapshot import Snapshot
 from tui.dashboard import grid
+from tui.dashboard.filtered import FilteredTheme
 from tui.dashboard.footer import Hint
 from tui.dashboard.paint import column_mark
 from tui.dashboard.pane import PaneView
 from tui.dashboard.view import Focused, View
 
+_PANES_A_TURN = 8
+"""Panes that are drawn in one turn of the loop: some 1.5 ms."""
 _LEAST_TAIL = 600
 """Characters of tail that are asked for at least: several frames' worth of the fastest stream."""
 
@@ -66,9 +70,16 @@ class Wall(View):
         self._grid = grid.Grid(0, 0, 1, 1)
         self._grid_step = 0
         self._views: list[PaneView] = []
-        self._lines: list[tuple[list[Strip], Strip]] = []
+        self._filters: Sequence[LineFilter] = ()
+        self._between: list[tuple[Strip, Strip]] = []
+        self._bands: list[list[tuple[list[Strip], Strip]]] = []
+        """By row of panes: the rows of the screen, each with the panes' rows it was joined from."""
         self._marked = True
         self._owed: list[int] = []
+        self._drawing: tuple[Snapshot, int, list[int]] | None = None
+        """What is being drawn: the picture, its `now`, and which bands' figures are served."""
+        self._undrawn: list[int] = []
+        """Bands that are still to be drawn from it."""
 
     @property
     def capacity(self) -> int:
@@ -105,8 +116,8 @@ class Wall(View):
     def draw(self, snapshot: Snapshot, now: int, figures_due: bool = True, charts_due: bool = True) -> None:
         """Show `snapshot`; `now` is in the snapshot's time.
 
-        Figures that are due are drawn in the two frames that follow, half of the rows of panes in each, so
-        that no frame has to draw them all (it is the longest frames that a key press waits for).
+        It is the longest turn of the loop that a key press waits for. So a large wall is drawn in several turns, a few
+        panes in each, and figures that are due come with the two frames that follow, every other band in each.
         """
         served = self._owed if figures_due else self._owed[:1]
         self._owed = [0, 1] if figures_due else self._owed[1:]
@@ -122,22 +133,42 @@ class Wall(View):
         self._ensure_size()
         if (snapshot.watch.everything, snapshot.watch.order) != (self.everything, self.order):
             return  # a picture from before the swap: its places are not those of this wall
-        panes = {snapshot.first + index: pane for index, pane in enumerate(snapshot.panes)}
         self._drawn_first = self.first
+        self._drawing = (snapshot, now, served)
+        self._undrawn = list(range(-(-len(self._views) // self._grid.columns)))
+        self._draw_bands()
+
+    def _draw_bands(self) -> None:
+        """Draw as many bands as a turn of the loop should take; the others in the turns that follow."""
+        if self._drawing is None or not self._undrawn:
+            return
+        snapshot, now, served = self._drawing
         columns = self._grid.columns
-        for index, view in enumerate(self._views):
-            place = self.first + index
-            view.draw(
-                panes.get(place), now, place == self.focused_place and self.places > 0, index // columns % 2 in served
-            )
-        self.show(self._joined())
+        # A wall that shows nothing yet is drawn whole: half of it would flicker.
+        each = max(1, _PANES_A_TURN // columns) if all(self._bands) else len(self._undrawn)
+        turn, self._undrawn = self._undrawn[:each], self._undrawn[each:]
+        for band in turn:
+            for index in range(band * columns, min((band + 1) * columns, len(self._views))):
+                place = self._drawn_first + index
+                at = place - snapshot.first
+                pane = snapshot.panes[at] if 0 <= at < len(snapshot.panes) else None
+                focused = place == self.focused_place and self.places > 0
+                self._views[index].draw(pane, now, focused, band % 2 in served)
+            self._bands[band] = self._joined(band)
+        self._show_bands()
+        if self._undrawn:
+            self.call_later(self._draw_bands)
+
+    def _show_bands(self) -> None:
+        self.show([strip for band in self._bands for _, strip in band])
 
     def mark_columns(self, marked: bool) -> None:
         if marked != self._marked:
             self._marked = marked
-            self._lines = []
-            if self._views and self._views[0].rows:
-                self.show(self._joined())
+            if self._bands and all(self._bands):
+                self._bands = [[] for _ in self._bands]
+                self._bands = [self._joined(band) for band in range(len(self._bands))]
+                self._show_bands()
 
     def on_resize(self) -> None:
         self._ensure_size()
@@ -187,7 +218,7 @@ class Wall(View):
         self._go_to_start()
 
     def recolour(self) -> None:
-        self._views, self._lines = [], []
+        self._views, self._bands, self._undrawn = [], [], []
         self._lay_out()
 
     def _go_to_start(self) -> None:
@@ -252,51 +283,49 @@ class Wall(View):
             self._grid, self._grid_step = grid.at_step(width, height, self._step), self._step
         if self._grid == before and self._views:
             return
-        self._views = [PaneView(place.width, place.height, self.theme_now) for place in self._grid.places()]
-        self._lines = []
+        self._filters = self.get_line_filters()
+        filtered = partial(self.filtered, filters=self._filters)
+        theme = FilteredTheme(self.theme_now, filtered)
+        self._views = [PaneView(place.width, place.height, theme) for place in self._grid.places()]
+        self._between = self._gaps(filtered(Strip.blank(grid.GAP, self.theme_now.style("text", "page"))))
+        self._bands = [[] for _ in range(-(-len(self._views) // self._grid.columns))]
+        self._undrawn = []
         self.first = self.first // self._grid.columns * self._grid.columns
         if not self.first <= self.focused_place < self.first + self.capacity:
             self.first = self.focused_place // self._grid.columns * self._grid.columns
         self.post_message(self.Moved())
 
-    def _joined(self) -> list[Strip]:
+    def _joined(self, band: int) -> list[tuple[list[Strip], Strip]]:
         """One strip a row: the panes' rows side by side, made anew only where one of them changed."""
         columns = self._grid.columns
-        filters = self.get_line_filters()
-        between = self._between(filters)
+        views = self._views[band * columns : (band + 1) * columns]
+        before = self._bands[band]
         lines: list[tuple[list[Strip], Strip]] = []
-        y = 0
-        for start in range(0, len(self._views), columns):
-            views = self._views[start : start + columns]
-            for line in range(views[0].height):
-                parts = [view.rows[line] for view in views]
-                if y < len(self._lines) and all(map(is_, self._lines[y][0], parts)):
-                    lines.append(self._lines[y])
-                else:
-                    lines.append((parts, self._join(parts, between, filters)))
-                y += 1
-        self._lines = lines
-        return [strip for _, strip in lines]
+        for y in range(views[0].height):
+            parts = [view.rows[y] for view in views]
+            if y < len(before) and all(map(is_, before[y][0], parts)):
+                lines.append(before[y])
+            else:
+                lines.append((parts, self._join(parts)))
+        return lines
 
-    def _join(self, parts: list[Strip], between: list[tuple[Strip, Strip]], filters: Sequence[LineFilter]) -> Strip:
-        """Parts are filtered and made into terminal text one by one, so that only a new one costs anything."""
+    def _join(self, parts: list[Strip]) -> Strip:
+        """Parts are made into terminal text one by one, so that only a new one costs anything."""
         console = self.app.console
         pieces: list[Strip] = []
         for index, part in enumerate(parts):
             if index:
-                mark, gap = between[index]
+                mark, gap = self._between[index]
                 if self._marked and not _is_ascii(parts[index - 1]):
                     pieces.append(mark)
                 pieces.append(gap)
-            part = self.filtered(part, filters)
             part.render(console)
             pieces.append(part)
         return Strip.join(pieces)
 
-    def _between(self, filters: Sequence[LineFilter]) -> list[tuple[Strip, Strip]]:
+    def _gaps(self, gap: Strip) -> list[tuple[Strip, Strip]]:
         """For each column of panes: the mark of where the gap before it starts, and the gap."""
         console = self.app.console
-        gap = self.filtered(Strip.blank(grid.GAP, self.theme_now.style("text", "page")), filters)
         gap.render(console)
         made = []
         for place in self._grid.places()[: self._grid.columns]:
@@ -306,7 +335,7 @@ class Wall(View):
         return made
 
     def finished(self, strip: Strip, filters: Sequence[LineFilter]) -> Strip:
-        # Filters were applied before the joining: they would take the column marks for text.
+        # The filters had the styles already; of whole rows they would take the column marks for text.
         return strip
 
     def on_click(self, event: events.Click) -> None:

@@ -19,8 +19,9 @@ from textual.strip import Strip
 from tui.core.snapshot import Snapshot
 from tui.core.views import Bar
 from tui.dashboard.bars import Under
+from tui.dashboard.filtered import FilteredStyles
 from tui.dashboard.footer import Hint
-from tui.dashboard.list_parts import FilteredStyles, empty_rows, empty_words, error_row
+from tui.dashboard.list_parts import empty_rows, empty_words, error_row
 from tui.dashboard.list_view import ListView, thumb
 from tui.dashboard.paint import column_mark
 from tui.dashboard.theme import PLAIN, Ground, Palette, Theme
