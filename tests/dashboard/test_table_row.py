@@ -141,3 +141,9 @@ def test_a_row_has_its_width_whatever_others_wrote(width: int, order: str, focus
     for strip in (row_strip(row, places, focused, COLOUR.style), head_strip(places, order, True, COLOUR.style)):
         assert strip.cell_length == sum(segment.cell_length for segment in strip) == width
         assert not UNSAFE.search(strip.text)
+
+
+@pytest.mark.parametrize("call", [7, 400, 1061, 10_000, 123_456])
+def test_the_number_of_a_call_is_whole(call: int) -> None:
+    layout = lay_out(120, call, 11, True, "id")
+    assert f"#{call} " in row_strip(replace(ROW, call=call), layout, False, COLOUR.style).text

@@ -58,43 +58,32 @@ class MainScreen(Screen[None]):
         self.shown = VIEWS[0]
         self.query_text = ""
         """The filter that is in force."""
-
-    def compose(self) -> ComposeResult:
-        yield Header(id="header")
-        for view in (Wall(), TableView(), ChartsView(), WaterfallView(), LimitsView()):
-            view.id = view.NAME
-            view.display = self.shown == view.NAME
-            yield view
-        yield Footer(id="footer")
-        yield CommandLine(id="typing")
-
-    def on_mount(self) -> None:
-        self.set_focus(self.view)  # at once: `focus` waits, and keys typed ahead would go to the view before
-
-    @property
-    def header(self) -> Header:
-        """The rows on top."""
-        return self.query_one(Header)
+        # Held, not looked for: on the way out Textual takes the children away while a frame may still be due.
+        self.header = Header(id="header")
+        self.wall = Wall()
+        self._views: dict[str, View] = {
+            view.NAME: view for view in (self.wall, TableView(), ChartsView(), WaterfallView(), LimitsView())
+        }
+        for name, view in self._views.items():
+            view.id = name
+            view.display = name == self.shown
+        self.footer = Footer(id="footer")
+        self.command_line = CommandLine(id="typing")
+        """Where filters and commands are typed; lies over the last rows meanwhile."""
 
     @property
     def view(self) -> View:
         """The view that is shown."""
-        return self.query_one(f"#{self.shown}", View)
+        return self._views[self.shown]
 
-    @property
-    def wall(self) -> Wall:
-        """The panes."""
-        return self.query_one(Wall)
+    def compose(self) -> ComposeResult:
+        yield self.header
+        yield from self._views.values()
+        yield self.footer
+        yield self.command_line
 
-    @property
-    def footer(self) -> Footer:
-        """The last row."""
-        return self.query_one(Footer)
-
-    @property
-    def command_line(self) -> CommandLine:
-        """Where filters and commands are typed."""
-        return self.query_one(CommandLine)
+    def on_mount(self) -> None:
+        self.set_focus(self.view)  # at once: `focus` waits, and keys typed ahead would go to the view before
 
     def on_resize(self, event: events.Resize) -> None:
         self.header.styles.height = header_height(event.size.height)
@@ -164,19 +153,19 @@ class MainScreen(Screen[None]):
 
     def recolour(self) -> None:
         """The theme is another one: draw everything anew."""
-        for view in self.query(View):
+        for view in self._views.values():
             view.recolour()
 
     def mark_columns(self, marked: bool) -> None:
         """Whether rows may carry column marks; see Wall.mark_columns."""
-        for view in self.query(View):
+        for view in self._views.values():
             view.mark_columns(marked)
 
     def set_query(self, query: str) -> None:
         """Filter by `query` from now on."""
         if query != self.query_text:
             self.query_text = query
-            for view in self.query(View):
+            for view in self._views.values():
                 view.restart()
             self.view.post_message(View.Moved())
 

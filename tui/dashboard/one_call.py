@@ -85,6 +85,11 @@ class CallScreen(Screen[None]):
         super().__init__()
         self.call = call
         self.text = CallText()
+        # Held, not looked for: see MainScreen.
+        self._head = CallHead(id="call-head")
+        self.view = TextView(id="call-text")
+        """The pages."""
+        self._footer = Footer(id="call-footer")
         self._begin()
 
     def _begin(self) -> None:
@@ -94,17 +99,12 @@ class CallScreen(Screen[None]):
         """A copy was asked for that waits for what the engine has to send first."""
 
     def compose(self) -> ComposeResult:
-        yield CallHead(id="call-head")
-        yield TextView(id="call-text")
-        yield Footer(id="call-footer")
+        yield self._head
+        yield self.view
+        yield self._footer
 
     def on_resize(self) -> None:
-        self.query_one(Footer).display = self.size.height >= _LEAST_HEIGHT_WITH_KEYS
-
-    @property
-    def view(self) -> TextView:
-        """The pages."""
-        return self.query_one(TextView)
+        self._footer.display = self.size.height >= _LEAST_HEIGHT_WITH_KEYS
 
     def show_call(self, call: int) -> None:
         """Show another call, on the same page."""
@@ -135,14 +135,14 @@ class CallScreen(Screen[None]):
         """Show the call as `snapshot` has it; until it has, what its pane says."""
         view = self.view
         if figures_due:
-            self.query_one(Footer).draw(hints(view.shown), note, "")
+            self._footer.draw(hints(view.shown), note, "")
         full = full_call(snapshot, self.call)
         if full is None:
             return
         self._take(full, snapshot)
         width, height = self.size
         if figures_due and width:
-            self.query_one(CallHead).draw(full, now, width, height)
+            self._head.draw(full, now, width, height)
         view.draw(Material(full, self.text, self._request, self._request_lost), charts_due)
 
     def _take(self, full: FullCall, snapshot: Snapshot) -> None:

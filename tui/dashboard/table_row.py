@@ -32,7 +32,7 @@ def row_segments(row: CallRow, layout: Layout, focused: bool, style: Palette) ->
             text, ink = figure(row)
             # A figure longer than any usual one is cut, and says so: it must not run into its neighbour's digits.
             room = start + width - line.used
-            line.put(text.rjust(room) if len(text) < room else " " + crop(text, room - 1), room, style(ink, ground))
+            line.put((text if len(text) <= width else crop(text, width)).rjust(room), room, style(ink, ground))
             continue
         before = " " * (start - line.used)
         if name == "state":
