@@ -10,10 +10,11 @@ from textual.pilot import Pilot
 
 from tui.core.clock import NS_PER_MS, NS_PER_S
 from tui.core.snapshot import RunView, Snapshot, Spread
+from tui.core.timeline_rates import per_second, sliding_minute
 from tui.core.views import Bin, LimitStep, Marker, Timeline
 from tui.dashboard.chart_extras import change_line, change_rows, histogram_rows
 from tui.dashboard.chart_panel import Frame, RowCache
-from tui.dashboard.chart_series import charts, limits_by_step, per_second, sliding_minute, trimmed
+from tui.dashboard.chart_series import charts, limits_by_step, trimmed
 from tui.dashboard.charts_view import PANELS, ChartsView, layout
 from tui.dashboard.theme import COLOUR, PLAIN
 

@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from tui.core import figures
 from tui.core.clock import NS_PER_S
 from tui.core.snapshot import Cost, Snapshot
+from tui.core.timeline_rates import elapsed_ns, per_second, sliding_minute
 from tui.core.views import LimitStep, Timeline
 from tui.dashboard.theme import Ink
 
@@ -72,17 +72,14 @@ class Chart:
         return self.series[-1].ink
 
 
-def elapsed_ns(snapshot: Snapshot, timeline: Timeline) -> int:
-    """How much of the run the timeline tells of: until now, or its end, but never less than its steps."""
-    end = snapshot.run.ended_at if snapshot.run.ended_at is not None else snapshot.at
-    steps = len(timeline.attempts)
-    least = (steps - 1) * timeline.width_ns + 1 if steps else 0
-    return min(max(end - timeline.start_at, least), steps * timeline.width_ns)
+def run_elapsed_ns(snapshot: Snapshot, timeline: Timeline) -> int:
+    """How much of the run the timeline tells of: until now, or its end."""
+    return elapsed_ns(timeline, snapshot.run.ended_at if snapshot.run.ended_at is not None else snapshot.at)
 
 
 def charts(snapshot: Snapshot, timeline: Timeline) -> list[Chart]:
     """The charts over time, the most telling first."""
-    elapsed = elapsed_ns(snapshot, timeline)
+    elapsed = run_elapsed_ns(snapshot, timeline)
     return [
         _requests(snapshot, timeline, elapsed),
         _tokens(snapshot, timeline, elapsed),
@@ -199,38 +196,6 @@ def _cost(snapshot: Snapshot, timeline: Timeline, elapsed: int) -> Chart:
         outliers=True,
         empty=None if known else "? no price is known",
     )
-
-
-def sliding_minute(values: Sequence[float | None], width_ns: int, elapsed: int) -> list[float | None]:
-    """For each step the sum over the 60 s before its end; before 60 s of run, the sum so far.
-
-    Steps wider than 60 s are taken as even: a share of each counts. None where a value is None.
-    """
-    sums = [0.0, *accumulate(value or 0 for value in values)]
-    found: list[float | None] = []
-    for index, value in enumerate(values):
-        if value is None:
-            found.append(None)
-            continue
-        end = min((index + 1) * width_ns, max(elapsed, index * width_ns + 1))
-        gone = sums[0]
-        if end > MINUTE_NS:
-            before, part_ns = divmod(end - MINUTE_NS, width_ns)
-            # The newest step still grows: its share is of the part that has been.
-            whole_ns = end - index * width_ns if before == index else width_ns
-            gone = sums[before] + (sums[before + 1] - sums[before]) * part_ns / whole_ns
-        found.append(sums[index + 1] - gone)
-    return found
-
-
-def per_second(values: Sequence[float], width_ns: int, elapsed: int) -> list[float | None]:
-    """Each step's sum as a rate. The newest step's is over the part that has been, once that is a quarter."""
-    rates: list[float | None] = [value * NS_PER_S / width_ns for value in values]
-    if rates:
-        part_ns = elapsed - (len(values) - 1) * width_ns
-        if part_ns < width_ns:
-            rates[-1] = values[-1] * NS_PER_S / part_ns if part_ns >= width_ns / 4 else None
-    return rates
 
 
 def limits_by_step(

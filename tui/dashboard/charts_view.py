@@ -16,7 +16,7 @@ from tui.core.snapshot import Snapshot
 from tui.core.views import Timeline
 from tui.dashboard.chart_extras import change_line, change_rows, histogram_rows
 from tui.dashboard.chart_panel import Frame, RowCache, chart_rows, said_rows
-from tui.dashboard.chart_series import charts, elapsed_ns
+from tui.dashboard.chart_series import charts, run_elapsed_ns
 from tui.dashboard.footer import Hint
 from tui.dashboard.plot_axis import time_axis
 from tui.dashboard.view import View
@@ -143,7 +143,7 @@ class ChartsView(View):
         for panel in shown:
             self._caches[panel].turn()
         axis = time_axis(
-            elapsed_ns(snapshot, timeline),
+            run_elapsed_ns(snapshot, timeline),
             frames[0].cells,
             _WINDOWS[self._window][0],
             snapshot.run.phase == "finished",

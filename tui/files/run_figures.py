@@ -1,0 +1,83 @@
+"""What a report says of one run folder: its summary, and the run over time, folded again from the journal."""
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from tui.core.errors import UsageError
+from tui.core.facts_of import facts_of
+from tui.core.ledger import Ledger
+from tui.core.lookup import value_at
+from tui.core.money import Price
+from tui.core.picture import RunCard
+from tui.core.report import ReportedRun
+from tui.core.summary import summary
+from tui.core.untrusted import clean_line
+from tui.core.views import Timeline
+from tui.files.journal_reader import read_journal
+from tui.files.run_list import FoundRun
+
+UNKNOWN = ("chunk_gap_s", "engine_lag_s", "ttft_marks")
+"""What a journal does not say, and only the engine that has gone knew."""
+
+
+def reported(run: FoundRun) -> ReportedRun:
+    """Figures of a run; without a summary, those of its record so far. Never raises for what a folder holds."""
+    notes = [run.problem] if run.problem is not None else []
+    ledger, figures = None, run.summary
+    timeline: Timeline | None = None
+    end_at = 0
+    if run.journal is not None:
+        try:
+            ledger = _folded(run)
+        except (UsageError, ValueError, TypeError, KeyError, IndexError, AssertionError, OverflowError,
+                msgspec.MsgspecError, sqlite3.Error) as error:  # fmt: skip  # rows that no run of ours wrote
+            notes.append(f"{clean_line(str(run.journal))}: its calls cannot be read: {clean_line(str(error))}")
+    if ledger is not None:
+        assert ledger.ended_at is not None
+        end_at = ledger.ended_at
+        timeline = ledger.history.timeline(end_at, ledger.tokens_per_char, ledger.prices)
+        if figures is None:
+            figures = _so_far(ledger, run.fields, end_at)
+            notes.append(f"the run has no summary ({run.state}): figures are those of the calls on record")
+    elif run.journal is None and run.problem is None:
+        notes.append("there is no journal.db: no charts")
+    return ReportedRun(
+        name=run.name,
+        state=run.state,
+        began=run.began,
+        fields=run.fields,
+        figures=figures if figures is not None else {},
+        notes=tuple(notes),
+        timeline=timeline if timeline is not None and any(timeline.attempts) else None,
+        end_at=end_at,
+    )
+
+
+def reported_briefly(run: FoundRun) -> ReportedRun:
+    """What the summary says, without a look at the calls; nothing over time."""
+    notes = (run.problem,) if run.problem is not None else ()
+    return ReportedRun(run.name, run.state, run.began, run.fields, run.summary or {}, notes)
+
+
+def _folded(run: FoundRun) -> Ledger:
+    ledger = Ledger()
+    model = value_at(run.fields, "model")
+    price = value_at(run.fields, "price")
+    if isinstance(model, str) and isinstance(price, dict):
+        ledger.prices[clean_line(model)] = Price.from_dict(price)
+    assert run.journal is not None
+    for fact in facts_of(read_journal(run.journal), run.fields):
+        ledger.fold(fact)
+    return ledger
+
+
+def _so_far(ledger: Ledger, fields: Mapping[str, Any], end_at: int) -> dict[str, Any]:
+    job, model = (str(value_at(fields, name) or "") for name in ("job", "model"))
+    figures = summary(ledger, RunCard(job, model, ""), end_at)
+    return {name: value for name, value in figures.items() if name not in UNKNOWN}
+
+
+__all__ = ["reported", "reported_briefly"]
