@@ -1,12 +1,15 @@
-"""A run in plain lines of text: progress on stderr while it lasts, the summary at its end. No terminal needed."""
+"""A run in plain lines of text: progress on stderr while it lasts, the summary at its end, or the table of a sweep. No
+terminal needed.
+"""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from tui.core.advice import advice
 from tui.core.calls import State
 from tui.core.clock import NS_PER_S, nanoseconds
-from tui.core.figures import count, elapsed, exact, money, ms, rate
+from tui.core.figures import ABSENT, count, elapsed, exact, money, ms, percent, rate, usd
 from tui.core.snapshot import Cost, Snapshot
 from tui.core.untrusted import clean_line
 
@@ -31,6 +34,10 @@ def progress_line(snapshot: Snapshot) -> str:
     parts.append(f"{rate(snapshot.tokens_per_s)} tok/s")
     if snapshot.ttft is not None:
         parts.append(f"TTFT p50 {ms(snapshot.ttft.p50)} p99 {ms(snapshot.ttft.p99)}")
+    if snapshot.dispatch_error is not None:
+        parts.append(f"schedule kept to {ms(snapshot.dispatch_error.p99)} p99")
+    if snapshot.goodput is not None and snapshot.goodput.ended:
+        parts.append(f"goodput {percent(snapshot.goodput.met, snapshot.goodput.ended)}")
     if snapshot.retries:
         parts.append(f"{snapshot.retries} retries")
     if snapshot.cost.usd is not None:
@@ -99,12 +106,112 @@ def summary_text(figures: Mapping[str, Any], notes: Mapping[str, str | None]) ->
     if lag is not None:
         stamps = f"{marks['late']} late and {marks['shared']} shared stamps"
         rows.append(("trust", f"loop lag p99 {_s(lag['p99'])}, max {_s(lag['max'])}; {stamps}"))
+    if (error := figures.get("dispatch_error_s")) is not None:
+        late = "   ".join(f"{name} {_s(error[name])}" for name in ("p50", "p99", "max"))
+        rows.append(("schedule", f"sent {late} after due, where a slot stood ready ({exact(error['n'])} calls)"))
+    rows.extend(_goals(figures))
     if notes.get("wire"):
         rows.append(("wire", str(notes["wire"])))
     if figures["record"] is not None:
         rows.append(("record", figures["record"]))
     head = f"{figures['job']} · {clean_line(figures['model'])}"
     return "\n".join([head, *(f"  {name:<10} {value}" for name, value in rows)])
+
+
+def _goals(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was to be reached or not to be passed, where anything was."""
+    rows: list[tuple[str, str]] = []
+    goodput, budget = figures.get("goodput"), figures.get("budget")
+    if goodput is not None:
+        missed = "".join(f" · {exact(n)} missed {name}" for name, n in goodput["missed"].items() if n)
+        share = percent(goodput["met"], goodput["ended"])
+        rows.append(("goodput", f"{share} of {exact(goodput['ended'])} calls{missed}"))
+    if budget is not None:
+        used, limit = usd(Decimal(budget["charged_usd"])), usd(Decimal(budget["limit_usd"]))
+        rows.append(("budget", f"at most {used} of {limit} spent"))
+    return rows
+
+
+def sweep_text(runs: Sequence[Mapping[str, Any]]) -> str:
+    """The runs of a sweep side by side: a table, then bars. Each is a summary with the `sweep` that it belongs to."""
+    kind = runs[0]["sweep"]["kind"]
+    names = [exact(run["sweep"]["value"]) for run in runs]
+    scheduled = any(run.get("dispatch_error_s") is not None for run in runs)
+    columns = [(kind, names)]
+    columns += [(name, [of(run) for run in runs]) for name, of in _COLUMNS if scheduled or name not in _SCHEDULED]
+    widths = [max(len(name), *map(len, cells)) for name, cells in columns]
+    lines = [f"sweep · {clean_line(runs[0]['model'])}"]
+    for cells in ([name for name, _ in columns], *zip(*(cells for _, cells in columns), strict=True)):
+        lines.append("  " + "  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True)))
+    for title, of, shown in _CHARTS:
+        values = [of(run) for run in runs]
+        lines += ["", f"  {title}"]
+        lines += [
+            f"  {name.rjust(widths[0])} {bar}{' ' if bar else ''}{shown(value)}"
+            for name, value, bar in zip(names, values, _bars(values), strict=True)
+        ]
+    ran, of = len(runs), runs[-1]["sweep"]["of"]
+    if ran < of:
+        lines += ["", f"  stopped after {ran} of {of} runs"]
+    lines += [""] if any(run["record"] is not None or run["errors"] for run in runs) else []
+    for name, run in zip(names, runs, strict=True):
+        if run["record"] is not None:
+            lines.append(f"  {kind} {name}: {run['record']}")
+        lines += troubles_text(run).splitlines()
+    return "\n".join(lines)
+
+
+def _at(key: str, figure: str) -> Callable[[Mapping[str, Any]], str]:
+    """How a table shows one figure of a distribution."""
+
+    def of(run: Mapping[str, Any]) -> str:
+        spread = run[key]
+        return ABSENT if spread is None else _s(spread[figure])
+
+    return of
+
+
+def _troubled(run: Mapping[str, Any]) -> str:
+    calls = run["calls"]
+    return exact(calls["failed"] + calls["broken"] + calls["refused"])
+
+
+_COLUMNS: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
+    ("calls", lambda run: exact(run["calls"]["total"])),
+    ("done", lambda run: exact(run["calls"]["done"])),
+    ("TTFT p50", _at("ttft_s", "p50")),
+    ("p95", _at("ttft_s", "p95")),
+    ("p99", _at("ttft_s", "p99")),
+    ("queue p99", _at("queue_s", "p99")),
+    ("never sent", lambda run: exact(run["never_sent"])),
+    ("tok/s", lambda run: rate(run["run_tokens_per_s"])),
+    ("rpm peak", lambda run: exact(run["rpm_peak_60s"])),
+    ("429s", lambda run: exact(run["http_429"])),
+    ("errors", _troubled),
+    ("cost", lambda run: _money(run["cost_usd"], run["cost_source"])),
+)
+_SCHEDULED = frozenset({"queue p99", "never sent"})
+"""Columns that say something in an open loop only."""
+_CHARTS: tuple[tuple[str, Callable[[Mapping[str, Any]], float | None], Callable[[float | None], str]], ...] = (
+    ("tok/s, all streams", lambda run: run["run_tokens_per_s"], rate),
+    (
+        "TTFT p95",
+        lambda run: None if run["ttft_s"] is None else run["ttft_s"]["p95"],
+        lambda value: ABSENT if value is None else _s(value),
+    ),
+)
+_BAR_CELLS = 40
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def _bars(values: Sequence[float | None]) -> list[str]:
+    """A bar for each value, to an eighth of a cell; the largest is `_BAR_CELLS` long. Nothing for what is absent."""
+    most = max((value for value in values if value is not None), default=0.0)
+    bars = []
+    for value in values:
+        eighths = 0 if value is None or most <= 0 else round(value / most * _BAR_CELLS * 8)
+        bars.append(("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip())
+    return bars
 
 
 def troubles_text(figures: Mapping[str, Any], most: int = 5) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from tests.core.call_story import Story
-from tui.core.buffering import buffered, text_tokens, tokens_a_chunk
+from tui.core.buffering import buffered, text_tokens
 from tui.core.calls import Usage
 from tui.core.entries import AttemptEntry
 
@@ -142,16 +142,8 @@ def test_hidden_reasoning_is_no_text_that_came_at_once() -> None:
     assert buffered(attempt) is None
 
 
-# ── tokens a chunk ─────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("usage", "expected"),
-    [(None, 1.0), (Usage(10, 30), 3.0), (Usage(10, 30, reasoning=20), 1.0), (Usage(10, 12, reasoning=2), 1.0)],
-)
-def test_tokens_a_chunk_are_those_of_the_text_that_came(usage: Usage | None, expected: float) -> None:
-    assert tokens_a_chunk(streamed(pieces(10, 100, 30), usage=usage)) == expected
-
-
-def test_without_a_chunk_there_are_no_tokens_a_chunk() -> None:
-    assert tokens_a_chunk(streamed([])) is None
+def test_a_few_large_pieces_are_pointed_out_and_nobody_is_blamed() -> None:
+    said = buffered(streamed(pieces(3, 600, 600), TOKEN * 40))
+    assert said is not None
+    assert "in 3 bursts" in said
+    assert "the server sends large pieces, or" in said

@@ -22,6 +22,12 @@ def begun(story: Story, calls: int, every_ms: float, from_ms: float = 0) -> None
         story.sent(from_ms + index * every_ms, first + index)
 
 
+def test_what_is_believed_of_the_limits_is_handed_on() -> None:
+    view = limits_view(Story().ledger, Gauges(belief=("60 requests a minute go: …",)), at(0))
+    assert view.belief == ["60 requests a minute go: …"]
+    assert limits_view(Story().ledger, Gauges(), at(0)).belief == []
+
+
 # ── when the limit is reached ──────────────────────────────────────────────────────────────────────────
 
 
@@ -175,6 +181,28 @@ def test_tokens_that_are_counted_late_are_used_all_the_same() -> None:
     begun(story, 1, 0)
     story.tell(AttemptEnded(1, at(10)), Counted(1, at(20), 1, Usage(7, 3)))
     assert limits_view(story.ledger, Gauges(), at(30)).tokens.used_60s == 10
+
+
+def test_where_tokens_are_limited_what_is_reserved_counts_as_used() -> None:
+    story = Story()
+    story.tell(LimitsChanged(at(0), None, 6000, 8))
+    for call in range(1, 21):
+        story.whole_call(call, (call - 1) * 1000, tokens=5)
+    gauges = Gauges(tokens_level=90.0, tokens_size=600.0, tokens_reserved=5800, tokens_reserved_peak=5950)
+    tokens = limits_view(story.ledger, gauges, at(19_999)).tokens
+    assert (tokens.limit, tokens.used_60s, tokens.peak_60s) == (6000, 5800, 5950)
+    full = Gauges(tokens_reserved=6000, tokens_reserved_peak=6000)
+    assert limits_view(story.ledger, full, at(19_999)).tokens.eta_ns == 0
+
+
+def test_what_is_reserved_brings_the_time_to_the_limit_nearer() -> None:
+    story = Story()
+    story.tell(LimitsChanged(at(0), None, 600, 8))
+    for call in range(1, 21):
+        story.whole_call(call, (call - 1) * 1000, tokens=5)
+    gauges = Gauges(tokens_reserved=450, tokens_reserved_peak=450)
+    # Fifteen tokens a second, as before, but 150 are missing where 300 were.
+    assert limits_view(story.ledger, gauges, at(19_999)).tokens.eta_ns == 10 * NS_PER_S
 
 
 # ── at once, and refusals ──────────────────────────────────────────────────────────────────────────────

@@ -12,7 +12,7 @@ from tui.core.calls import State, Usage
 from tui.core.entries import CallEntry
 from tui.core.facts import Counted, Queued
 from tui.core.money import Price
-from tui.core.ordering import COLUMNS, ENDED_STEPS, Listing, Window
+from tui.core.ordering import COLUMNS, STEPS, Listing, Window
 from tui.core.query import parse
 from tui.core.rows import row
 
@@ -147,13 +147,13 @@ def test_an_order_nobody_knows_is_by_number() -> None:
 
 def test_ended_calls_are_looked_at_a_bounded_number_at_a_time() -> None:
     story = Story()
-    total = 2 * ENDED_STEPS + 50
+    total = 2 * STEPS + 50
     for call in range(1, total + 1):
         story.queued(call, call)
         story.finished(call + 1, State.CANCELLED, call=call)
     listing = Listing(story.ledger)
     sizes = [seen(listing, 0, "state:cancelled", "total").listed for _ in range(4)]
-    assert sizes == [ENDED_STEPS, 2 * ENDED_STEPS, total, total]
+    assert sizes == [STEPS, 2 * STEPS, total, total]
 
 
 def test_long_texts_are_searched_in_fewer_calls_at_a_time() -> None:
@@ -169,6 +169,88 @@ def test_long_texts_are_searched_in_fewer_calls_at_a_time() -> None:
     assert filled(listing, 0, "needle").listed == 100
 
 
+def ended_and_running(ended: int, running: int, prompt: str = "word") -> Story:
+    """So many ended calls, and behind them so many that are queued."""
+    story = Story()
+    for call in range(1, ended + running + 1):
+        story.tell(Queued(call, at(0), at(0), "m", prompt))
+        if call <= ended:
+            story.finished(1, State.CANCELLED, call=call)
+    return story
+
+
+def looks_counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by the number of each call that is looked at."""
+    looked: list[int] = []
+    passes = Listing._passes
+
+    def counting(self: Listing, call: CallEntry, now: int) -> bool:
+        looked.append(call.id)
+        return passes(self, call, now)
+
+    monkeypatch.setattr(Listing, "_passes", counting)
+    return looked
+
+
+def test_ended_and_running_calls_share_the_looks_of_one_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = Listing(ended_and_running(2 * STEPS, STEPS).ledger)
+    looked = looks_counted(monkeypatch)
+    for picture in range(20):
+        before = len(looked)
+        seen(listing, picture * NEXT_LOOK_MS, "model:m", "total")
+        assert 0 < len(looked) - before <= STEPS
+        if picture == 0:  # neither waits for the other
+            assert min(looked) <= 2 * STEPS < max(looked)
+        if listing.complete:
+            break
+    assert set(looked) == set(range(1, 3 * STEPS + 1))
+
+
+def test_running_calls_are_not_looked_at_more_often_while_the_list_fills(monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = Listing(ended_and_running(5 * STEPS, 10).ledger)
+    looked = looks_counted(monkeypatch)
+    seen(listing, 1_000, "model:m", "total")
+    for ms in (1, 66, 132, NEXT_LOOK_MS - 1):
+        looked.clear()
+        seen(listing, 1_000 + ms, "model:m", "total")
+        assert not listing.complete
+        assert looked
+        assert max(looked) <= 5 * STEPS, "a running call was looked at again"
+    seen(listing, 1_000 + NEXT_LOOK_MS, "model:m", "total")
+    assert max(looked) == 5 * STEPS + 10
+
+
+def test_a_call_that_ends_while_the_list_fills_is_listed_once() -> None:
+    story = ended_and_running(STEPS, 10)
+    listing = Listing(story.ledger)
+    assert seen(listing, 1_000, "model:m", "total").listed < STEPS + 10
+    for call in range(STEPS + 1, STEPS + 11):
+        story.finished(1_001, State.CANCELLED, call=call)
+    sizes = []
+    while not listing.complete:
+        calls = seen(listing, 1_002, "model:m", "total", count=2 * STEPS).calls
+        assert len(calls) == len(set(calls))
+        sizes.append(len(calls))
+    assert sizes[-1] == STEPS + 10
+
+
+def test_text_that_is_not_ascii_and_costs_are_looked_at_in_fewer_calls_at_a_time() -> None:
+    def first(query: str, order: str, prompt: str) -> int:
+        story = Story()
+        for call in range(1, STEPS + 1):
+            story.tell(Queued(call, at(0), at(0), "m", prompt))
+            story.sent(0, call)
+            story.attempt_ended(1, "reset", call)
+            story.finished(1, State.FAILED, "reset", call)
+        return seen(Listing(story.ledger), 0, query, order).listed
+
+    assert first("", "total", "x" * 9_000) == STEPS
+    assert first("-word", "total", "x" * 9_000) == STEPS // 10
+    assert first("-word", "total", "語" * 9_000) == STEPS // 28
+    assert first("", "cost", "x") == STEPS // 4
+    assert first("", "prompt", "x") == STEPS // 2
+
+
 def test_running_calls_with_long_texts_take_turns() -> None:
     story = Story()
     for call in range(1, 61):
@@ -181,7 +263,7 @@ def test_running_calls_with_long_texts_take_turns() -> None:
     assert filled(listing, 2_000, "needle -state:streaming").listed == 60
     for call in range(1, 61):
         story.text(2_100, call=call)
-    fewer = [seen(listing, 2_000 + n * NEXT_LOOK_MS, "needle -state:streaming").listed for n in range(1, 5)]
+    fewer = [seen(listing, 2_000 + n * NEXT_LOOK_MS, "needle -state:streaming").listed for n in range(1, 7)]
     assert fewer == sorted(fewer, reverse=True)
     assert fewer[0] > fewer[-1] == 0
 

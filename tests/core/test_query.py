@@ -75,9 +75,17 @@ EVERY = [1, 2, 3, 4, 5]
         ('"name a mountain"', [2]),
         ("-mini", [3, 4, 5]),
         ("!mini", [3, 4, 5]),
-        ("state:failed", [3]),
-        ("state:fail", [3]),
-        ("STATE:Failed", [3]),
+        ("state:failed", [2, 3]),
+        ("state:fail", [2, 3]),
+        ("state:f", [2, 3]),
+        ("STATE:Failed", [2, 3]),
+        ("-state:failed", [1, 4, 5]),
+        ("state=failed", [3]),
+        ("state:=failed", [3]),
+        ("state=fail", [3]),
+        ("state!=failed", [1, 2, 4, 5]),
+        ("state:broken", [2]),
+        ("state:refused", []),
         ("state:failed,broken", [2, 3]),
         ("-state:failed,broken", [1, 4, 5]),
         ("state!=failed,broken", [1, 4, 5]),
@@ -127,7 +135,7 @@ EVERY = [1, 2, 3, 4, 5]
         ("tps<40.5 state:ok", [1]),
         ("tokens:41", [1]),
         ("tokens<0.04k -tokens:0", [2, 4]),
-        ("state:failed model:l retries>=1 west", [3]),
+        ("state=failed model:l retries>=1 west", [3]),
     ],
 )
 def test_a_filter_lists(typed: str, calls: list[int]) -> None:
@@ -179,6 +187,7 @@ def test_text_that_is_no_longer_in_memory_is_not_found() -> None:
         ("model:a ttft>", "ttft>", "ttft>500ms"),
         ("state:failed,", "state:failed,", "state:failed"),
         ("state:lost", "state:lost", "backing off"),
+        ("state:lost", "state:lost", "state:failed finds broken and refused ones too, state=failed does not"),
         ("state>done", "state>done", "state:failed"),
         ("ttft>500", "ttft>500", "500ms or 500s"),
         ("ttft>soon", "ttft>soon", "ttft>500ms"),
@@ -226,6 +235,40 @@ def test_long_texts_take_more_steps_only_where_they_are_read() -> None:
     call = story.ledger.calls[1]
     assert parse("state:done ttft>1s").steps(call) == 1
     assert parse("word").steps(call) == parse("prompt:word").steps(call) > 10
+
+
+def test_steps_grow_with_what_is_read_and_how() -> None:
+    story = Story()
+    for call, prompt in ((1, "x" * 10_000), (2, "語" * 10_000), (3, ""), (4, "")):
+        story.tell(Queued(call, at(0), at(0), "m", prompt))
+    story.sent(0, 3)
+    story.text(1, "é" * 10_000, 3)
+    story.sent(0, 4)
+    for piece in range(600):
+        story.text(1 + piece, "a", 4)
+    calls = story.ledger.calls
+    assert parse("word").steps(calls[1]) == 11
+    assert parse("word").steps(calls[2]) == parse("word").steps(calls[3]) == 31
+    assert parse("word").steps(calls[4]) == 21  # joined from its pieces
+    assert parse("-one -two").steps(calls[1]) == parse("prompt:one,two").steps(calls[1]) == 21
+    assert parse("prompt=word").steps(calls[1]) == 41
+    assert parse("ttft>1s " * 30).steps(calls[2]) == 11
+
+
+def test_a_text_that_was_forgotten_takes_no_steps() -> None:
+    call = a_run().ledger.calls[4]
+    call.attempts[0].shown_chars = 40_000
+    assert parse("word").steps(call) > 10
+    call.attempts[0].forget_text()
+    assert parse("word").steps(call) == 1
+
+
+def test_refused_calls_are_found_with_the_failed_ones() -> None:
+    story = Story()
+    story.queued(0)
+    story.finished(1, State.REFUSED)
+    assert listed("state:failed", story) == listed("state:refused", story) == [1]
+    assert listed("state=failed", story) == []
 
 
 def test_whatever_is_typed_is_a_filter_or_a_query_error() -> None:

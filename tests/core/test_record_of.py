@@ -5,7 +5,7 @@ import json
 import pytest
 from call_story import Story, at, plan
 
-from tui.core.calls import State, TextKind, Usage
+from tui.core.calls import CallPlan, State, TextKind, Usage
 from tui.core.facts import Counted, ToolNamed
 from tui.core.record_of import record_of
 from tui.core.records import CallRecord, ToolCallRecord
@@ -141,3 +141,23 @@ def test_a_refusal_is_the_answer_when_there_is_no_other() -> None:
     story.text(1, "I cannot help with that.", kind=TextKind.REFUSAL)
     story.attempt_ended(2)
     assert record(story).text == "I cannot help with that."
+
+
+def test_without_text_neither_question_nor_answer_is_in_the_record_but_every_figure() -> None:
+    story = Story()
+    story.queued(0)
+    story.sent(0)
+    story.text(1, "secret", kind=TextKind.REASONING)
+    story.attempt_ended(2, "cut")
+    story.sent(10)
+    for choice in (0, 1):
+        story.text(11, "secret", choice=choice)
+        story.tell(ToolNamed(1, at(11), choice, 0, "secret", "secret"))
+    story.usage(12, completion=7)
+    story.attempt_ended(12)
+    params = {"max_tokens": 50, "stop": "secret", "tools": [{"name": "secret"}], "logprobs": True}
+    asked = CallPlan(1, "m", ({"role": "user", "content": "secret"},), params)
+    written = record_of(asked, story.ledger.calls[1], State.DONE, None, "http://host:1", at(0), keep_text=False)
+    assert "secret" not in repr(written)
+    assert json.loads(written.plan_json) == {"params": {"max_tokens": 50, "logprobs": True}}
+    assert (written.usage, len(written.attempts), written.attempts[0].error) == (Usage(10, 7), 2, "cut")

@@ -7,7 +7,9 @@ from call_story import Story, at
 
 from tui.core.calls import State, Usage
 from tui.core.facts import Counted, LoopLagged, PhaseChanged
+from tui.core.ledger import Ledger
 from tui.core.money import Price
+from tui.core.objectives import Goodput, parse_goodput
 from tui.core.picture import RunCard
 from tui.core.summary import summary
 
@@ -103,3 +105,24 @@ def test_tokens_say_who_counted_them() -> None:
     story.finished(711, call=2)
     tokens = summary(story.ledger, CARD, at(999))["tokens"]
     assert (tokens["source"], tokens["prompt"], tokens["completion"]) == ("mixed", 13, 9)
+
+
+def test_goodput_counts_measured_calls_of_every_ending_and_is_null_without_objectives() -> None:
+    story = Story(Ledger(Goodput(parse_goodput("ttft:100 tpot:200"))))
+    story.whole_call(1, warmup=True)
+    story.whole_call(2)
+    story.queued(600, 3)
+    story.finished(700, State.CANCELLED, "cancelled", 3)
+    goodput = summary(story.ledger, CARD, at(2000))["goodput"]
+    assert (goodput["met"], goodput["ended"], goodput["not_done"], goodput["share"]) == (1, 2, 1, 0.5)
+    assert summary(Story().ledger, CARD, at(5))["goodput"] is None
+
+
+def test_the_server_lets_through_what_it_answers_with_a_status_of_2xx() -> None:
+    story = Story()
+    for call, status in ((1, 200), (2, 429), (3, 503), (4, 201)):
+        story.queued(0, call)
+        story.sent(call, call)
+        story.headers(10 + call, call, status)
+    ledger = story.ledger
+    assert (ledger.passed_in_all, ledger.passed.within(at(20)), ledger.passed_at) == (2, 2, at(14))

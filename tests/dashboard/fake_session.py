@@ -197,6 +197,7 @@ class FakeSession:
                 notices=1 if self.notice else 0,
             ),
             counts=Counts(**counts),
+            unanswered=counts.get("failed", 0) + counts.get("broken", 0),
             attempts=len(sent),
             retries=sum(1 for pane in views.values() if pane.retries),
             http_429=sum(1 for life in begun if life.backs_off) // 2,

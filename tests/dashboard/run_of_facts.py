@@ -177,7 +177,7 @@ class RunOfFacts:
     def _call(self, at: int) -> Iterator[CallFact]:
         self._calls += 1
         call, rng, dress = self._calls, self._rng, self.dress
-        retry_of = self._failed.pop() if self._failed and rng.random() < 0.3 else None
+        retry_of = self._failed.pop() if self._failed and rng.random() < 0.03 else None
         model, prompt = dress(rng.choice(MODELS)), dress(f"Explain what a weir does to river number {call}")
         yield Queued(call, at, at, model, prompt, call <= 2, retry_of)
         if rng.random() < 0.03:

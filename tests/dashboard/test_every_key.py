@@ -105,6 +105,8 @@ RUN = {
     "left_curly_bracket": Key(sends(SetConcurrency)),
     "right_curly_bracket": Key(sends(SetConcurrency)),
     "R": Key(goes_to("ChoiceDialog")),
+    "comma": Key(says("weir replay")),
+    "full_stop": Key(says("weir replay")),
     "x": Key(goes_to("ChoiceDialog")),
     "e": Key(goes_to("ChoiceDialog")),
     "S": Key(sends(SaveScreenshot)),

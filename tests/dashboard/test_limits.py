@@ -108,6 +108,37 @@ def test_what_lies_ahead_is_said_in_words(meter: Meter, held: int, said: str) ->
     assert row[10:60].strip() == said
 
 
+@pytest.mark.parametrize(
+    ("left", "pace", "reset_s", "said"),
+    [
+        (25, 300.0, 7200, "25 left: 5.0 s at this pace"),
+        (4900, 30.0, 86_000, "4,900 left: 2h 43m at this pace"),
+        (4900, 30.0, 3600, "4,900 left: enough until the reset at this pace"),
+        (25, 1e-300, 7200, "25 left: enough until the reset at this pace"),
+        (25, 0.0, 7200, "25 left: nothing comes now"),
+        (0, 300.0, 7200, "the server has none left until the reset"),
+        (None, 300.0, 7200, "no limit of ours: set one with :rpm 120"),
+    ],
+)
+def test_of_a_server_s_limit_that_is_not_a_minute_s_it_is_said_how_long_the_rest_lasts(
+    left: int | None, pace: float, reset_s: float, said: str
+) -> None:
+    meter = Meter(None, 60, per_minute_now=pace, server_limit=5000, server_remaining=left)
+    shown = text(snapshot(of_requests(replace(meter, server_reset_at=after(reset_s), server_said_at=NOW))))
+    row = next(row for row in shown.split("\n") if "ETA" in row)
+    assert row[10:60].strip() == said
+
+
+def test_what_is_left_of_a_day_s_limit_runs_down_and_says_nothing_once_its_reset_has_passed() -> None:
+    meter = Meter(None, 60, per_minute_now=300.0, server_limit=200, server_remaining=25)
+    shown = snapshot(of_requests(replace(meter, server_reset_at=after(61), server_said_at=NOW)))
+    assert "25 left: 3.0 s at this pace" in text(shown, now=after(2))
+    assert "25 left: 0.0 s at this pace" in text(shown, now=after(20))
+    past = text(shown, now=after(62))
+    assert "at this pace" not in past
+    assert "stays below" not in past
+
+
 def test_time_to_the_limit_and_to_the_reset_runs_down_between_pictures() -> None:
     meter = replace(HEALTHY, eta_ns=12 * NS_PER_S)
     later = text(snapshot(of_requests(meter)), now=after(3))

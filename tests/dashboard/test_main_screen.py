@@ -58,18 +58,33 @@ async def test_the_run_is_steered_from_every_view_and_from_the_open_call(key: st
         assert picture.svg.startswith("<svg")  # type: ignore[attr-defined]
 
 
-async def test_the_open_call_asks_for_its_neighbours_and_its_file() -> None:
+async def test_the_open_call_goes_along_the_list_it_was_opened_from() -> None:
     async with screen() as shown:
         await shown.press("enter", "right")
+        await shown.frame()
         await shown.press("w")
         assert shown.session.asked(Watch)[-1].focus == 18
         assert shown.session.asked(SaveCall) == [SaveCall(18)]
-        await shown.press("colon", "3", "2", "enter")
+        assert shown.app.main.wall.focused_place == 1
+
+
+async def test_from_a_view_without_a_list_it_goes_by_number() -> None:
+    async with screen() as shown:
+        await shown.press("3", "colon", "3", "1", "enter")
         await shown.press("right")
         opened = shown.app.screen
         assert isinstance(opened, CallScreen)
         assert opened.call == 32
+        await shown.press("right")
+        assert opened.call == 32
         assert "there is no call #33" in shown.text(opened.query_one("Footer"))
+
+
+async def test_a_call_that_has_not_begun_is_not_opened() -> None:
+    async with screen() as shown:
+        await shown.press("colon", "9", "9", "9", "enter")
+        assert not isinstance(shown.app.screen, CallScreen)
+        assert "there is no call #999" in shown.footer
 
 
 async def everything(shown: Screen) -> set[str]:

@@ -32,7 +32,7 @@ class Bare(App[None]):
         self.heard: list[object] = []
 
     def on_call_screen_go(self, event: CallScreen.Go) -> None:
-        self.heard.append(("go", event.call))
+        self.heard.append(("go", event.by))
 
     def on_call_screen_save(self, event: CallScreen.Save) -> None:
         self.heard.append(("save", event.call))
@@ -155,7 +155,7 @@ async def test_n_goes_through_the_attempts() -> None:
 async def test_another_call_is_asked_for_with_the_arrows() -> None:
     async with opened() as shown:
         await shown.press("right", "left", "w")
-        assert [said for said in shown.app.heard if said != "moved"] == [("go", 43), ("go", 41), ("save", 42)]
+        assert [said for said in shown.app.heard if said != "moved"] == [("go", 1), ("go", -1), ("save", 42)]
 
 
 async def test_the_screen_can_show_another_call_and_forgets_the_one_before() -> None:

@@ -143,25 +143,25 @@ def test_nothing_is_sent_to_a_run_that_is_over() -> None:
 @pytest.mark.parametrize(("failed", "asks"), [(1, False), (MANY, False), (MANY + 1, True), (5_000, True)])
 def test_many_retries_are_asked_about_with_their_number(failed: int, asks: bool) -> None:
     helm = Helm("yes")
-    helm.see(replace(helm.snapshot, counts=replace(helm.snapshot.counts, failed=failed, broken=0)))
+    helm.see(replace(helm.snapshot, unanswered=failed))
     helm.asking.retry_failed()
     assert helm.sent == [RetryFailed()]
-    assert helm.asked == ([f"do up to {failed:,} failed calls again?"] if asks else [])
+    assert helm.asked == ([f"do {failed:,} failed calls again?"] if asks else [])
 
 
 def test_many_retries_are_not_done_without_a_yes() -> None:
     helm = Helm("stay")
-    helm.see(replace(helm.snapshot, counts=replace(helm.snapshot.counts, failed=500)))
+    helm.see(replace(helm.snapshot, unanswered=500))
     helm.asking.retry_failed()
     assert helm.sent == []
 
 
 def test_no_failed_call_means_no_retry() -> None:
     helm = Helm()
-    helm.see(replace(helm.snapshot, counts=replace(helm.snapshot.counts, failed=0, broken=0)))
+    helm.see(replace(helm.snapshot, unanswered=0))
     helm.asking.retry_failed()
     assert helm.sent == []
-    assert helm.said == ["no call has failed"]
+    assert helm.said == ["no failed call is left to do again"]
 
 
 def test_an_export_is_of_what_is_shown_in_the_order_of_its_columns() -> None:

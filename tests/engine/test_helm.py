@@ -149,6 +149,30 @@ async def test_fewer_streams_at_once_take_no_running_one_and_begin_none_in_its_p
         assert wheel.markers == ["3 → 1 at once"]
 
 
+async def test_fewer_at_once_hold_back_the_calls_that_a_cool_down_was_holding_already() -> None:
+    async with steered(HANGS, calls=40, concurrency=12) as wheel:
+        wheel.limiter.close_for(6, "429")
+        await until(lambda: wheel.states == {State.WAITING: 12})
+        wheel.obey(SetConcurrency(3))
+        await asyncio.sleep(10)
+        assert wheel.states == {State.WAITING: 9, State.STREAMING: 3}
+        wheel.obey(CancelCall(2))
+        await until(lambda: wheel.states == {State.WAITING: 8, State.STREAMING: 3, State.CANCELLED: 1})
+        wheel.obey(SetConcurrency(12))
+        assert await wheel.within_s(lambda: wheel.states == {State.STREAMING: 12, State.CANCELLED: 1}) < SOON_S
+
+
+async def test_fewer_at_once_hold_for_attempts_that_fail_and_are_tried_again_too() -> None:
+    async with steered(*[refuses("503 Busy")] * 6, *[BREAKS] * 6, WELL, calls=40, concurrency=12) as wheel:
+        wheel.limiter.close_for(6, "429")
+        await until(lambda: wheel.states == {State.WAITING: 12})
+        wheel.obey(SetConcurrency(2))
+        await until(lambda: sum(wheel.states.values()) == 40 and State.WAITING not in wheel.states)
+        await until(lambda: wheel.witness.ledger.in_flight == 0)
+        assert wheel.witness.ledger.refusals.in_flight_peak <= 2
+        assert wheel.states == {State.BROKEN: 6, State.DONE: 34}
+
+
 async def test_a_slip_of_the_finger_is_held_to_what_a_machine_can_bear() -> None:
     async with steered(HANGS, calls=2) as wheel:
         wheel.obey(SetRate(10**12), SetConcurrency(10**12))

@@ -266,8 +266,26 @@ async def test_a_corpus_that_turns_bad_ends_dispatch_and_its_error_is_kept(tmp_p
         host = Host(RunSetup("load", "m", Endpoint(server.base_url), plans(), 2, price=PRICE, out=tmp_path))
         await host.run()
     assert "prompts.jsonl:2" in str(host.corpus_error)
+    assert host.latest.run.notice == "stopped: prompts.jsonl:2: broken"
     assert [line["state"] for line in lines_of(host)] == ["done"]
     assert json.loads((folder_of(host) / "summary.json").read_text())["calls"]["total"] == 1
+    check(host)
+
+
+async def test_a_corpus_that_turns_bad_is_stated_and_what_then_drains_is_not_paused(tmp_path: Path) -> None:
+    def plans() -> Iterator[CallPlan]:
+        yield a_plan(1)
+        raise UsageError("prompts.jsonl:2", "broken", "mend it")
+
+    async with RudeServer(HANGS) as server:
+        host = Host(RunSetup("load", "m", Endpoint(server.base_url), plans(), 2, price=PRICE, out=tmp_path))
+        async with running(host) as task:
+            await until(lambda: host.latest.counts.streaming == 1)
+            assert host.latest.run.phase == "draining"
+            host.send(Pause())
+            assert host.latest.run.phase == "draining"
+            host.send(Stop())
+    assert task.result()["calls"]["cancelled"] == 1
     check(host)
 
 

@@ -187,12 +187,12 @@ async def test_without_limits_there_is_nothing_to_show():
 
 async def test_the_gauges_show_what_may_go_now_and_fill_as_time_passes():
     limiter = Limiter(rpm=600, burst=10, tpm=6000)
-    assert limiter.gauges == Gauges(10, 10, 600, 600)
+    assert limiter.gauges == Gauges(10, 10, 600, 600, 0, 0)
     await limiter.acquire(300)
     gauges = limiter.gauges
     assert (gauges.requests_level, gauges.tokens_level) == (pytest.approx(9, abs=0.1), pytest.approx(300, abs=1))
     await asyncio.sleep(1)
-    assert limiter.gauges == Gauges(10, 10, pytest.approx(400, abs=1), 600)
+    assert limiter.gauges == Gauges(10, 10, pytest.approx(400, abs=1), 600, 300, 300)
 
 
 async def test_looking_at_the_gauges_changes_nothing():
@@ -246,3 +246,162 @@ async def test_tokens_settled_after_their_minute_are_not_reserved_for_ever():
     began = loop.time()
     await limiter.acquire(600)
     assert loop.time() == began
+
+
+async def test_what_is_reserved_is_in_the_gauges_until_it_is_settled_or_leaves_the_window():
+    limiter = Limiter(tpm=6000)
+    first = await limiter.acquire(600)
+    second = await limiter.acquire(300)
+    assert (limiter.gauges.tokens_reserved, limiter.gauges.tokens_reserved_peak) == (900, 900)
+    limiter.settle(first, 100)
+    assert limiter.gauges.tokens_reserved == 400
+    limiter.settle(second, 1000)
+    assert (limiter.gauges.tokens_reserved, limiter.gauges.tokens_reserved_peak) == (1100, 1100)
+    await asyncio.sleep(70)
+    assert (limiter.gauges.tokens_reserved, limiter.gauges.tokens_reserved_peak) == (0, 1100)
+
+
+async def test_without_a_limit_of_tokens_none_are_said_to_be_reserved():
+    limiter = Limiter(rpm=600)
+    await limiter.acquire(500)
+    assert (limiter.gauges.tokens_reserved, limiter.gauges.tokens_reserved_peak) == (None, None)
+
+
+# ── so many at once ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Wire:
+    """Attempts that ask in order, and each of which lasts until the test ends it."""
+
+    def __init__(self, limiter: Limiter, attempts: int) -> None:
+        self.limiter = limiter
+        self.on_it: list[int] = []
+        self.most = 0
+        self._ends = [asyncio.Event() for _ in range(attempts)]
+        self.tasks = [asyncio.ensure_future(self._attempt(number)) for number in range(attempts)]
+
+    async def _attempt(self, number: int) -> None:
+        await self.limiter.acquire()
+        try:
+            self.on_it.append(number)
+            self.most = max(self.most, len(self.on_it))
+            await self._ends[number].wait()
+        finally:
+            self.on_it.remove(number)
+            self.limiter.ended()
+
+    async def end(self, *numbers: int) -> list[int]:
+        for number in numbers:
+            self._ends[number].set()
+        await asyncio.sleep(0.1)
+        return self.on_it
+
+    async def end_all(self) -> None:
+        await self.end(*range(len(self.tasks)))
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+async def test_a_number_at_once_that_is_lowered_in_a_cool_down_holds_for_all_who_stand_in_it():
+    limiter = Limiter()
+    limiter.set_at_once(64)
+    limiter.close_for(6, "429")
+    wire = Wire(limiter, 64)
+    await asyncio.sleep(1)
+    limiter.set_at_once(4)
+    await asyncio.sleep(10)
+    assert wire.on_it == [0, 1, 2, 3]
+    assert limiter.gauges.in_limiter == 60
+    assert await wire.end(1) == [0, 2, 3, 4]
+    await wire.end_all()
+    assert wire.most == 4
+
+
+async def test_who_is_on_the_wire_stays_when_the_number_is_lowered_and_a_raise_takes_effect_at_once():
+    limiter = Limiter()
+    wire = Wire(limiter, 8)
+    await asyncio.sleep(0.1)
+    more = Wire(limiter, 5)
+    limiter.set_at_once(3)
+    await asyncio.sleep(0.1)
+    assert (len(wire.on_it), more.on_it) == (8, [])
+    await wire.end(0, 1, 2, 3, 4)
+    assert more.on_it == []
+    await wire.end(5)
+    assert more.on_it == [0]
+    limiter.set_at_once(6)
+    await asyncio.sleep(0.01)
+    assert more.on_it == [0, 1, 2, 3]
+    limiter.set_at_once(None)
+    await asyncio.sleep(0.01)
+    assert more.on_it == [0, 1, 2, 3, 4]
+    await wire.end_all()
+    await more.end_all()
+
+
+async def test_a_place_on_the_wire_comes_free_when_its_attempt_is_cancelled_and_not_when_a_waiter_is():
+    limiter = Limiter()
+    limiter.set_at_once(2)
+    wire = Wire(limiter, 6)
+    await asyncio.sleep(0.1)
+    wire.tasks[2].cancel()  # the first of those who wait
+    wire.tasks[4].cancel()
+    await asyncio.sleep(0.1)
+    assert wire.on_it == [0, 1]
+    wire.tasks[0].cancel()
+    await asyncio.sleep(0.1)
+    assert wire.on_it == [1, 3]
+    await wire.end_all()
+    assert wire.most == 2
+
+
+async def test_as_many_slots_as_may_be_at_once_wait_for_nothing():
+    async def turns_taken(at_once: int | None) -> int:
+        limiter, turns, done = Limiter(), 0, False
+        limiter.set_at_once(at_once)
+
+        async def slot() -> None:
+            for _ in range(50):
+                await limiter.acquire()
+                try:
+                    await asyncio.sleep(0)
+                finally:
+                    limiter.ended()
+
+        async def count() -> None:
+            nonlocal turns
+            while not done:
+                turns += 1
+                await asyncio.sleep(0)
+
+        counting = asyncio.ensure_future(count())
+        await asyncio.gather(*(slot() for _ in range(8)))
+        done = True
+        await counting
+        return turns
+
+    assert await turns_taken(8) == await turns_taken(None)
+
+
+async def test_random_ends_cancellations_and_numbers_never_admit_more_than_the_number_nor_strand_anyone():
+    rng = random.Random(7)
+    for _ in range(20):
+        limiter, at_once = Limiter(rpm=rng.choice((None, 6000))), 1
+        limiter.set_at_once(at_once)
+        wire = Wire(limiter, 40)
+        for _ in range(60):
+            before = list(wire.on_it)
+            if rng.random() < 0.3:
+                at_once = rng.randint(1, 12)
+                limiter.set_at_once(at_once)
+            if rng.random() < 0.2:
+                rng.choice(wire.tasks).cancel()
+            if before and rng.random() < 0.6:
+                await wire.end(rng.choice(before))
+            await asyncio.sleep(0.2)
+            assert len(wire.on_it) <= max(at_once, len(before))
+            waiting = limiter.gauges.in_limiter
+            assert waiting == 0 or len(wire.on_it) >= at_once
+            assert wire.on_it == sorted(wire.on_it)
+        await wire.end_all()
+        assert limiter.gauges.in_limiter == 0
+        assert wire.on_it == []

@@ -15,13 +15,14 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
+from msgspec.structs import replace
 
 from tui.core.calls import State, Usage
 from tui.core.errors import RecordError, UsageError
 from tui.core.records import AttemptRecord, CallRecord, ChoiceRecord, ToolCallRecord
 from tui.core.secrets import Secret
 from tui.files.journal import MAX_BACKLOG, Journal
-from tui.files.journal_reader import read_journal, read_run
+from tui.files.journal_reader import read_journal, read_recording, read_run
 
 FULL = CallRecord(
     id=7,
@@ -340,3 +341,49 @@ def test_what_is_no_journal_of_ours_is_refused_by_name(path: Path, make: object,
         with pytest.raises(UsageError) as raised:
             read(path)
         assert (raised.value.where, raised.value.what) == (str(path), what)
+
+
+# ── what a replay needs ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_traces_and_the_run_s_log_come_back_in_their_order(journal: Journal, path: Path) -> None:
+    journal.log_run(b"first " * 100)
+    journal.append(replace(call(2), trace=b"life " * 100))
+    journal.log_run(b"second")
+    journal.append(call(1))
+    journal.close()
+    recording = read_recording(path)
+    assert recording.fields == {"job": "load"}
+    assert recording.records == [call(1), call(2)]
+    assert recording.traces == {2: b"life " * 100}
+    assert recording.run_log == [b"first " * 100, b"second"]
+
+
+def test_a_log_that_cannot_be_written_any_more_says_so(journal: Journal) -> None:
+    journal.close()
+    lost: list[RecordError] = []
+    journal.log_run(b"late", lost.append)
+    assert len(lost) == 1
+    with pytest.raises(RecordError, match="is closed"):
+        journal.log_run(b"late")
+
+
+def test_a_journal_from_before_there_were_traces_is_read_and_cannot_be_replayed(journal: Journal, path: Path) -> None:
+    journal.append(FULL)
+    journal.close()
+    with sqlite3.connect(path) as connection:
+        connection.executescript("DROP TABLE traces; DROP TABLE run_log; PRAGMA user_version=1;")
+    connection.close()
+    assert list(read_journal(path)) == [FULL]
+    with pytest.raises(UsageError, match="before runs kept when each piece of text came"):
+        read_recording(path)
+
+
+def test_a_trace_that_was_damaged_is_refused(journal: Journal, path: Path) -> None:
+    journal.append(replace(call(1), trace=b"life"))
+    journal.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE traces SET trace = x'00'")
+    connection.close()
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_recording(path)

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from tui.core.snapshot import Cost, Counts, RunView, Snapshot, Spread
-from tui.headless import progress_line, summary_text, troubles_text
+from tui.headless import progress_line, summary_text, sweep_text, troubles_text
 
 MS = 1_000_000
 RUN = RunView("load", "m", "host/v1", started_at=0, phase="running", planned=40, rpm_limit=600)
@@ -33,7 +33,8 @@ def figures(**changes: Any) -> dict[str, Any]:
         "chunk_gap_s": None, "e2e_s": SPREAD, "stream_tokens_per_s": {**SPREAD, "p50": 48.2},
         "tokens": {"prompt": 1000, "completion": 20000, "reasoning": 0, "cached": 0, "source": "mixed"},
         "run_tokens_per_s": 1204.0, "cost_usd": "0.50", "cost_source": "possibly billed", "wall_s": 125.0,
-        "rpm_peak_60s": 600, "engine_lag_s": SPREAD, "ttft_marks": {"late": 1, "shared": 2}, **changes,
+        "rpm_peak_60s": 600, "engine_lag_s": SPREAD, "ttft_marks": {"late": 1, "shared": 2},
+        "dispatch_error_s": None, **changes,
     }  # fmt: skip
 
 
@@ -101,3 +102,77 @@ def test_troubles_are_told_with_a_hint_for_each_kind() -> None:
         "  hint: the key was not accepted: set OPENAI_API_KEY, or name its variable with --api-key-env",
     ]
     assert troubles_text(figures()) == ""
+
+
+# ── schedules and sweeps ───────────────────────────────────────────────────────────────────────────────────
+
+
+def swept(value: int, **changes: Any) -> dict[str, Any]:
+    """The summary of one run of four."""
+    return figures(sweep={"kind": "concurrency", "value": value, "number": 1, "of": 4}, **changes)
+
+
+def test_how_well_a_schedule_was_kept_is_told_only_where_there_was_one() -> None:
+    assert "schedule" not in rows(summary_text(figures(), {}))
+    found = rows(summary_text(figures(dispatch_error_s={**SPREAD, "n": 1200, "p50": 0.0004, "p99": 0.0031}), {}))
+    assert found["schedule"] == (
+        "sent p50 0.4 ms   p99 3.1 ms   max 2.00 s after due, where a slot stood ready (1,200 calls)"
+    )
+    line = progress_line(replace(BUSY, dispatch_error=Spread(9, 1 * MS, 2 * MS, 3 * MS, 4 * MS)))
+    assert " · schedule kept to 3.0 ms p99 · " in line
+    assert "schedule" not in progress_line(BUSY)
+
+
+def test_the_runs_of_a_sweep_stand_side_by_side() -> None:
+    text = sweep_text([swept(1, run_tokens_per_s=301.0), swept(16)])
+    head, first, second = text.splitlines()[1:4]
+    names = "concurrency calls done TTFT p50 p95 p99 tok/s rpm peak 429s errors cost"
+    assert head.split() == names.split()
+    assert first.split() == [
+        "1",
+        "1,234",
+        "1,230",
+        "100",
+        "ms",
+        "200",
+        "ms",
+        "1.24",
+        "s",
+        "301",
+        "600",
+        "12",
+        "3",
+        "≤$0.5000",
+    ]
+    assert second.split()[0] == "16"
+    assert len({len(line) for line in (head, first, second)}) == 1
+
+
+def test_bars_are_as_long_as_their_values_and_absent_is_a_dash() -> None:
+    text = sweep_text([swept(1, run_tokens_per_s=301.0), swept(2), swept(4, run_tokens_per_s=None)])
+    after = text[text.index("tok/s, all streams") :].splitlines()[1:4]
+    assert after == [
+        "            1 ██████████ 301",
+        "            2 ████████████████████████████████████████ 1,204",
+        "            4 —",
+    ]
+
+
+def test_a_sweep_with_a_schedule_also_tells_what_came_late_and_what_never_went() -> None:
+    text = sweep_text([swept(1, dispatch_error_s=SPREAD, queue_s=SPREAD, never_sent=31)])
+    head, row = text.splitlines()[1:3]
+    assert "queue p99  never sent" in head
+    assert "31" in row.split()
+
+
+def test_a_sweep_that_was_stopped_says_so_and_records_and_errors_stand_below() -> None:
+    refused = [{"error": "HTTP 429: slow\x1b[2J", "n": 7}]
+    lines = sweep_text([swept(1, record="runs/a"), swept(2, record="runs/b", errors=refused)]).splitlines()
+    assert "  stopped after 2 of 4 runs" in lines
+    assert lines[-4:-1] == ["  concurrency 1: runs/a", "  concurrency 2: runs/b", "      7 × HTTP 429: slow�[2J"]
+
+
+def test_nothing_measured_is_no_bar_and_no_zero() -> None:
+    text = sweep_text([swept(1, ttft_s=None, run_tokens_per_s=None, cost_usd=None, cost_source="unpriced")])
+    assert text.splitlines()[2].split() == ["1", "1,234", "1,230", "—", "—", "—", "—", "600", "12", "3", "?"]
+    assert "█" not in text

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from itertools import islice
 
+from tui.core.ramp import parse_ramp
 from tui.files.prompts import Prompt
-from tui.jobs.load import default_prompts, load_plans, prompts_of
+from tui.jobs.load import Shape, default_prompts, load_plans, prompts_of
 
 ASKED = prompts_of(["one", "two", "three"])
 
@@ -59,3 +60,26 @@ def test_a_corpus_is_read_as_it_is_needed_and_never_held() -> None:
 def test_the_seed_decides_the_order_of_the_built_in_prompts() -> None:
     assert default_prompts(1) == default_prompts(1) != default_prompts(2)
     assert sorted(map(str, default_prompts(1))) == sorted(map(str, default_prompts(None)))
+
+
+def test_numbers_go_on_where_another_run_left_them_and_warm_up_with_them() -> None:
+    plans = list(load_plans(lambda: iter(ASKED), "m", {}, None, 2, warmup=2, first=41))
+    assert [(plan.id, plan.warmup) for plan in plans] == [(41, True), (42, True), (43, False), (44, False)]
+
+
+def test_the_seed_decides_the_schedule() -> None:
+    shape = Shape("poisson", 600)
+    one, same, other = (list(islice(shape.schedule(seed) or (), 50)) for seed in (1, 1, 2))
+    assert one == same != other
+
+
+def test_a_closed_loop_has_no_schedule_and_few_slots() -> None:
+    assert Shape().schedule(1) is None
+    assert (Shape().concurrency, Shape("constant", 60).concurrency) == (8, 1000)
+
+
+def test_the_record_says_how_calls_arrived() -> None:
+    assert Shape().notes() == {"arrival": "closed"}
+    assert Shape("gamma", 60, 0.5).notes() == {"arrival": "gamma", "burstiness": 0.5, "rate_rpm": 60}
+    ramp = {"start_rpm": 60, "end_rpm": 600, "duration_s": 120.0, "step_rpm": 60}
+    assert Shape("constant", parse_ramp("60..600/2m:60")).notes() == {"arrival": "constant", "ramp": ramp}

@@ -9,7 +9,12 @@ import sys
 from tui.cli.ask import add_ask
 from tui.cli.demo import add_demo
 from tui.cli.load import add_load
-from tui.cli.parsing import EXIT_INTERRUPTED, Parser, report
+from tui.cli.parsing import EXIT_INTERRUPTED, Parser
+from tui.cli.parsing import report as say_error  # the verb's module is `report` here
+from tui.cli.probe import add_probe
+from tui.cli.replay import add_replay
+from tui.cli.report import add_report
+from tui.cli.runs import add_runs
 from tui.cli.simulate import add_simulate
 from tui.core.errors import UsageError
 from tui.core.untrusted import clean_line
@@ -18,9 +23,13 @@ EXAMPLES = """examples:
   weir                                   the demo: a wall of streams from a simulated provider
   weir load --base-url http://127.0.0.1:8600 --requests 50 --concurrency 16
   weir ask "Name three rivers." -m gpt-4o-mini
+  weir probe -m gpt-4o-mini              where is the limit, and what happens there?
+  weir runs                              the runs on this disk; weir report last --format html --out run.html
+  weir replay weir-runs/2026-11-22T…     a run again, in the same dashboard, without the network
   weir simulate --rpm 60
 
-exit codes: 0 all calls done · 1 some call failed · 2 usage error · 130 interrupted
+exit codes: 0 all calls done · 1 some call failed · 2 usage error · 3 a --fail-if condition holds ·
+            4 the budget was reached · 130 interrupted
 """
 
 
@@ -36,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
         code: int = args.run(args)
         return code
     except UsageError as error:
-        return report(error)
+        return say_error(error)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -78,5 +87,9 @@ def _parser() -> Parser:
     add_demo(verbs)
     add_load(verbs)
     add_ask(verbs)
+    add_probe(verbs)
     add_simulate(verbs)
+    add_runs(verbs)
+    add_report(verbs)
+    add_replay(verbs)
     return parser

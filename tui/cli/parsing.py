@@ -10,7 +10,7 @@ from tui.core.durations import parse_duration
 from tui.core.errors import UsageError
 from tui.core.untrusted import clean_line
 
-EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_CONDITION, EXIT_BUDGET, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 LARGEST_NUMBER = 10**12
 LONGEST_DURATION_S = 366 * 24 * 3600.0

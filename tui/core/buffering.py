@@ -8,7 +8,8 @@ taken for it:
 - a fast model. Nobody streams more than about 3,000 tokens a second to one reader today; what comes faster than
   `FASTEST_TOKENS_PER_S` was made before it came;
 - a model that stalls now and then: between its stalls it keeps a model's pace;
-- a server that sends large pieces, each as soon as it has it: then every burst is one piece.
+- a server that sends large pieces, each as soon as it has it: then every burst is a few pieces, and the sentence
+  leaves open which of the two it is.
 
 Where the figures allow both, it says nothing: a warning that is often wrong is not read.
 """
@@ -27,6 +28,8 @@ MIN_PAUSE_NS = 250 * NS_PER_MS
 """Of the longest pause between bursts; people see no shorter one."""
 MIN_TOKENS_A_BURST = 20
 MIN_CHUNKS_A_BURST = 8
+"""Below, a burst may be what the server sends as one piece: worth a word only where there are a `FEW_BURSTS`."""
+FEW_BURSTS = 10
 
 
 def buffered(attempt: AttemptEntry) -> str | None:
@@ -41,20 +44,17 @@ def buffered(attempt: AttemptEntry) -> str | None:
         # Only an end tells that this was all.
         whole = attempt.ended_at is not None and silence >= MIN_SILENCE_NS and _too_fast(tokens, last - first)
         return _in_one_go(attempt, tokens, silence, last - first) if whole else None
-    few = attempt.bursts * MIN_TOKENS_A_BURST <= tokens and attempt.bursts * MIN_CHUNKS_A_BURST <= attempt.chunks
+    many_pieces = attempt.bursts * MIN_CHUNKS_A_BURST <= attempt.chunks
+    few = attempt.bursts * MIN_TOKENS_A_BURST <= tokens and (many_pieces or attempt.bursts <= FEW_BURSTS)
     if not few or attempt.largest_gap_ns < MIN_PAUSE_NS:
         return None
     if not _too_fast(tokens, last - first - attempt.paused_ns):
         return None
+    who = "something between" if many_pieces else "the server sends large pieces, or something between"
     return (
         f"{_count(attempt, tokens)} came in {figures.exact(attempt.bursts)} bursts, the longest pause "
-        f"{figures.ms(attempt.largest_gap_ns)}: something between the model and here holds the stream back"
+        f"{figures.ms(attempt.largest_gap_ns)}: {who} the model and here holds the stream back"
     )
-
-
-def tokens_a_chunk(attempt: AttemptEntry) -> float | None:
-    """How many tokens a piece of text held, on average; None before the first piece."""
-    return text_tokens(attempt) / attempt.chunks if attempt.chunks else None
 
 
 def text_tokens(attempt: AttemptEntry) -> int:

@@ -13,6 +13,7 @@ from tui.core.entries import AttemptEntry, CallEntry
 from tui.core.ledger import Ledger
 from tui.core.live_tokens import estimated_tokens
 from tui.core.money import NOTHING, UNPRICED, CostSource, Money, cost_of
+from tui.core.secrets import NO_MASK, Mask
 from tui.core.untrusted import clean_line
 from tui.core.views import Cost
 
@@ -27,9 +28,10 @@ def newest_attempt(call: CallEntry) -> AttemptEntry | None:
     return call.attempts[-1] if call.attempts else None
 
 
-def prompt_head(call: CallEntry) -> str:
-    """The start of the prompt, on one line."""
-    return clean_line(call.prompt[:PROMPT_HEAD_CHARS])
+def prompt_head(call: CallEntry, mask: Mask = NO_MASK) -> str:
+    """The start of the prompt, on one line, without what `mask` hides."""
+    # Masked before it is cut: what a cut leaves of a secret may be too short to be known for one.
+    return clean_line(mask(call.prompt[: PROMPT_HEAD_CHARS + mask.longest])[:PROMPT_HEAD_CHARS])
 
 
 def queue_ns(call: CallEntry) -> int | None:

@@ -84,6 +84,13 @@ class RetryFailed(Command, frozen=True):
     """Do all of them again that have not been done again yet."""
 
 
+class Seek(Command, frozen=True):
+    """Go on from another moment of a replay."""
+
+    by_s: float
+    """Seconds of the run from where it stands; below 0: back."""
+
+
 class Export(Command, frozen=True):
     """Write the calls that pass a filter to a file beside the record, in this order."""
 
@@ -108,5 +115,5 @@ class SaveScreenshot(Command, frozen=True):
 
 AnyCommand = (
     Watch | Pause | Resume | Drain | Stop | Close | CancelCall | SetRate | SetConcurrency
-    | RetryCall | RetryFailed | Export | SaveCall | SaveScreenshot
+    | RetryCall | RetryFailed | Seek | Export | SaveCall | SaveScreenshot
 )  # fmt: skip

@@ -5,6 +5,7 @@ JSON writes every other character of a string as an escape, which means the same
 quotes a shell looks at nothing but the next one. No character of it can end the quotes, the line or the paste.
 """
 
+import json
 import re
 import shlex
 from collections.abc import Sequence
@@ -12,10 +13,11 @@ from urllib.parse import quote
 
 from tui.core.untrusted import clean_line
 
-_ESCAPED = re.compile(r"[^ -&(-~]")  # all but printable ASCII without '
 _BLANKS = re.compile(rb"[\t\n\r]")
 _URL_SAFE = "!#$%&()*+,-./:;=?@[]{}_~"
 _GLOBBED = re.compile(r"[][{}]")
+_SLICE_CHARS = 1 << 16
+"""Escaped at a time, in well under a millisecond: one call for all of a large body would hold up every thread."""
 
 
 def curl(url: str, body: bytes, header_names: Sequence[str] = ()) -> str:
@@ -43,17 +45,27 @@ def curl(url: str, body: bytes, header_names: Sequence[str] = ()) -> str:
     return " \\\n  ".join(lines)
 
 
+def in_command(text: str) -> str:
+    """`text` as it stands in the command when it stands in a string of the body."""
+    return _plain_json(json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "replace"))
+
+
 def _plain_json(body: bytes) -> str:
     """The same JSON in printable ASCII and without a single quote.
 
     The characters that are escaped can stand in strings only; those blanks stand between tokens only.
     """
-    return _ESCAPED.sub(_escape, _BLANKS.sub(b" ", body).decode("utf-8"))
+    text = _BLANKS.sub(b" ", body).decode("utf-8")
+    return "".join(_plain_slice(text[at : at + _SLICE_CHARS]) for at in range(0, len(text), _SLICE_CHARS))
 
 
-def _escape(match: re.Match[str]) -> str:
-    units = match[0].encode("utf-16-be")
-    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+def _plain_slice(text: str) -> str:
+    # As the contents of one string, which the json module escapes in C: 20,000 characters of Chinese took 70 ms with a
+    # function of ours for each. It reads no number, so that none is changed. The JSON's own backslashes and quotes are
+    # escaped as well then, each by a backslash, which is taken away again: from pairs first, so that what is left
+    # before a quote is the one that was put there.
+    escaped = json.dumps(text)[1:-1].replace("\\\\", "\\").replace('\\"', '"')
+    return escaped.replace("'", "\\u0027").replace("\x7f", "\\u007f")
 
 
 def _plain(name: str) -> str:

@@ -1,6 +1,7 @@
 """What the ledger keeps of one call and of each of its attempts. Instants are monotonic nanoseconds."""
 
 from tui.core.calls import State, TextKind, Usage
+from tui.core.chunk_times import Arrivals
 from tui.core.clock import NS_PER_MS
 from tui.core.untrusted import clean
 
@@ -8,10 +9,17 @@ BURST_PAUSE_NS = 50 * NS_PER_MS
 """Text that comes after a pause of so long begins a new burst."""
 
 
+_NO_ARRIVALS = Arrivals()
+"""Of ended attempts that are on record: one for all."""
+
+
 class AttemptEntry:
     """One HTTP try."""
 
     __slots__ = (
+        "arrivals",
+        "arrived",
+        "braided",
         "bursts",
         "chars",
         "chunks",
@@ -86,18 +94,27 @@ class AttemptEntry:
         self.shown_chars = 0
         self.tools: dict[tuple[int, int], tuple[str, str]] = {}
         """Tool calls by choice and index: id and name."""
+        self.arrivals = Arrivals()
+        """When each piece of text came; until it is on record."""
+        self.arrived = self.arrivals.arrived
+        """At hand, for it is once a token."""
+        self.braided = False
+        """There is text of more than one choice, kind or tool call."""
 
     def add_text(self, choice: int, kind: TextKind, tool: int, text: str) -> None:
-        """Keep a piece of text."""
+        """Keep a piece of text, the newest in `arrivals`."""
         key = (choice, kind, tool)
         pieces = self.texts.get(key)
         if pieces is None:
+            self.braided = bool(self.texts)
             self.texts[key] = [text]
             if self.shown and not choice:
                 self.shown.append("\n\n")  # reasoning, answer and tool arguments are not one paragraph
                 self.shown_chars += 2
         else:
             pieces.append(text)
+        if self.braided:
+            self.arrivals.braid(next(iter(self.texts)), key)
         if not choice:
             self.shown.append(clean(text))
             self.shown_chars += len(text)
@@ -125,9 +142,17 @@ class AttemptEntry:
     def forget_text(self) -> None:
         """Keep the figures only; `shown_chars` still says how much there was."""
         self.texts, self.shown, self.tools, self.headers = {}, [], {}, ()
+        self.forget_arrivals()
+
+    def forget_arrivals(self) -> None:
+        """Nobody will put them on record any more."""
+        self.arrivals = _NO_ARRIVALS
+        self.arrived = _NO_ARRIVALS.arrived
 
     def compact(self) -> None:
-        """Join the pieces; an ended attempt keeps its text in one string a kind."""
+        """Join the pieces; an ended attempt keeps its text in one string a kind, and how long the pieces were."""
+        self.arrivals.close(self.texts.values())
+        self.arrived = self.arrivals.arrived
         for key, pieces in self.texts.items():
             self.texts[key] = ["".join(pieces)]
         shown = "".join(self.shown)
@@ -153,6 +178,7 @@ class CallEntry:
         "queued_at",
         "retry_of",
         "samples",
+        "slot_ready",
         "state",
         "waiting_since",
         "warmup",
@@ -177,6 +203,8 @@ class CallEntry:
         """When a slot took it up."""
         self.retry_of = retry_of
         """The ended call that it does again."""
+        self.slot_ready = False
+        """A slot stood ready when the schedule wanted it."""
         self.state = State.QUEUED
         self.waiting_since: int | None = None
         """While it stands in the limiter's queue: since when."""

@@ -25,6 +25,8 @@ class Queued(CallFact, frozen=True, gc=False):
     warmup: bool = False
     retry_of: int | None = None
     """The ended call that it does again."""
+    slot_ready: bool = False
+    """A slot stood ready when the schedule wanted it, so that what it is late by is our own error."""
 
 
 class Waited(CallFact, frozen=True, gc=False):

@@ -40,7 +40,7 @@ _COUNTERS = ("finish_reasons",)
 """Objects that have a key only for what happened; what did not, happened 0 times."""
 _DECIMALS = frozenset({"cost_usd"})
 """Numbers that the summary writes as strings, so that no reader rounds them."""
-_NO_FIGURES = frozenset({"schema", "tokens.source"})
+_NO_FIGURES = frozenset({"schema", "tokens.source", "goodput"})
 """What looks like a number, or might be one, and tells nothing of the run."""
 
 
@@ -117,14 +117,12 @@ def known_paths(objectives: Objectives | None = None) -> list[str]:
 
     Read off the summary of a run in which everything was measured once, so that what is added there is known here.
     """
-    ledger = Ledger()
+    ledger = Ledger(None if objectives is None else Goodput(objectives))
     for part in vars(ledger).values():
         if isinstance(part, Histogram):
             part.record(1)
     ledger.measured_from = 0
     whole = summary(ledger, RunCard("", "", ""), NS_PER_S)
-    if objectives is not None:
-        whole["goodput"] = Goodput(objectives).to_dict(wall_s=1.0)
     return [path for path in _leaves(whole) if path not in _NO_FIGURES]
 
 

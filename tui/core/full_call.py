@@ -5,6 +5,7 @@ from tui.core.calls import Usage
 from tui.core.entries import AttemptEntry, CallEntry
 from tui.core.ledger import Ledger
 from tui.core.panes import pane
+from tui.core.secrets import NO_MASK, Mask
 from tui.core.snapshot import AttemptView, FullCall
 from tui.core.untrusted import clean_line
 from tui.core.waterfall import bar_of
@@ -12,14 +13,16 @@ from tui.core.waterfall import bar_of
 FULL_TEXT_CHARS = 200_000
 
 
-def full_call(ledger: Ledger, call: CallEntry, now: int, tail_chars: int | None = None) -> FullCall:
+def full_call(
+    ledger: Ledger, call: CallEntry, now: int, tail_chars: int | None = None, mask: Mask = NO_MASK
+) -> FullCall:
     """A call at `now` (ns), with the last `tail_chars` characters of its text; None: all of it, within bounds."""
     attempt = call.delivering or (call.attempts[-1] if call.attempts else None)
     usage: Usage | None = attempt.usage if attempt else None
     chars = FULL_TEXT_CHARS if tail_chars is None else min(tail_chars, FULL_TEXT_CHARS)
     return FullCall(
-        pane=pane(ledger, call, now, chars),
-        prompt=call.prompt,
+        pane=pane(ledger, call, now, chars, mask),
+        prompt=mask(call.prompt),
         attempts=[_attempt(call, entry) for entry in call.attempts],
         queue_ns=call.admitted_at - call.due_at if call.admitted_at is not None else None,
         ttfa_ns=_ttfa(attempt),
@@ -30,7 +33,7 @@ def full_call(ledger: Ledger, call: CallEntry, now: int, tail_chars: int | None 
         cached_tokens=usage.cached if usage else None,
         bursts=attempt.bursts if attempt else 0,
         buffered=buffered(attempt) if attempt else None,
-        bar=bar_of(call),
+        bar=bar_of(call, mask),
     )
 
 

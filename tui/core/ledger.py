@@ -6,7 +6,7 @@ hot path (it runs once a token), so that handler is written for speed and the ot
 
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tui.core.billing import attempt_cost, call_cost
 from tui.core.calls import TERMINAL, State, TextKind, Usage
@@ -47,6 +47,9 @@ from tui.core.refusals import Refusals
 from tui.core.untrusted import clean, clean_line
 from tui.core.windows import LastMinute, MedianBySecond, SlidingCount
 
+if TYPE_CHECKING:
+    from tui.core.objectives import Goodput
+
 KEPT_TEXTS = 5_000
 """Ended calls whose text stays in memory; older ones have theirs in the record only."""
 REQUEST_ID_CHARS = 200
@@ -58,7 +61,9 @@ LATE_FRACTION = 20
 class Ledger:
     """A run, folded from its facts."""
 
-    def __init__(self) -> None:
+    def __init__(self, goodput: "Goodput | None" = None) -> None:
+        """`goodput` counts the calls that met the objectives; None: none are stated."""
+        self.goodput = goodput
         self.calls: dict[int, CallEntry] = {}
         self.order: list[int] = []
         """The calls' numbers in the order of their beginning."""
@@ -97,12 +102,21 @@ class Ledger:
         self.attempts = 0
         self.retries = 0
         self.http_429 = 0
+        self.in_flight = 0
+        """Attempts on the wire. Not a sum of states: a call keeps its last one until it is on record."""
+        self.unanswered = 0
+        """Failed and broken calls that have not been done again."""
         self.measured_attempts = 0
         self.measured_retries = 0
         self.measured_429 = 0
         self.history = History()
         self.refusals = Refusals()
         self.sent = SlidingCount()
+        self.passed = SlidingCount()
+        """Attempts that the server let through: status 200 to 299."""
+        self.passed_in_all = 0
+        self.passed_at: int | None = None
+        """When it last let one through."""
         self.sent_lately = LastMinute()
         self.tokens_used = SlidingCount()
         self.chars_lately = LastMinute()
@@ -111,6 +125,8 @@ class Ledger:
         self.server_ttft = Histogram()
         self.user_ttft = Histogram()
         self.queue = Histogram()
+        self.dispatch_error = Histogram()
+        """Due to sent, without the limiter's wait, of scheduled calls for which a slot stood ready."""
         self.tpot = Histogram()
         self.chunk_gap = Histogram()
         self.e2e = Histogram()
@@ -143,8 +159,12 @@ class Ledger:
 
     def _queued(self, fact: Queued) -> None:
         prompt, model = clean(fact.prompt), clean_line(fact.model)
-        self.calls[fact.call] = CallEntry(fact.call, model, prompt, fact.due_at, fact.warmup, fact.at, fact.retry_of)
+        call = CallEntry(fact.call, model, prompt, fact.due_at, fact.warmup, fact.at, fact.retry_of)
+        call.slot_ready = fact.slot_ready
+        self.calls[fact.call] = call
         self.order.append(fact.call)
+        if fact.retry_of is not None and (again := self.calls.get(fact.retry_of)) is not None:
+            self.unanswered -= again.state in (State.FAILED, State.BROKEN)
         self.states[State.QUEUED] += 1
         self._gauge(fact.at)
         self.places.began(fact.call)
@@ -162,10 +182,6 @@ class Ledger:
         waiting = states[State.QUEUED] + states[State.WAITING] + states[State.BACKING_OFF]
         self.history.states(at, self.in_flight, waiting)
 
-    @property
-    def in_flight(self) -> int:
-        """Attempts on the wire."""
-        return self.states[State.CONNECTING] + self.states[State.STREAMING]
 
     def _waited(self, fact: Waited) -> None:
         call = self.calls[fact.call]
@@ -182,10 +198,13 @@ class Ledger:
 
     def _sent(self, fact: Sent) -> None:
         call = self.calls[fact.call]
+        if call.slot_ready and not call.attempts and not call.warmup:
+            self._dispatched(call, fact.at)
         call.attempts.append(AttemptEntry(len(call.attempts) + 1, fact.at, call.waiting_since))
         call.waiting_since = call.backoff_until = None
         call.finish_reasons.clear()
         call.samples.clear()
+        self.in_flight += 1
         self._move(call, State.CONNECTING, fact.at)
         retry = len(call.attempts) > 1
         self.attempts += 1
@@ -198,6 +217,10 @@ class Ledger:
         self.history.sent(fact.at)
         self.refusals.sent(fact.call, fact.at, self.in_flight, self.sent.within(fact.at))
 
+    def _dispatched(self, call: CallEntry, at: int) -> None:
+        if call.waiting_since is not None and call.admitted_at is not None:
+            self.dispatch_error.record(at - call.due_at - (call.admitted_at - call.waiting_since))
+
     def _written(self, fact: Written) -> None:
         self.calls[fact.call].attempts[-1].written_at = fact.at
 
@@ -209,6 +232,10 @@ class Ledger:
         attempt.headers = tuple((clean_line(name), clean_line(value)) for name, value in fact.headers)
         attempt.request_id = clean_line(fact.request_id)[:REQUEST_ID_CHARS] if fact.request_id is not None else None
         self.refusals.answered(fact.call, fact.at, fact.status)
+        if 200 <= fact.status < 300:
+            self.passed.add(fact.at)
+            self.passed_in_all += 1
+            self.passed_at = fact.at
         if fact.status == 429:
             self.history.refused(fact.at)
             self.http_429 += 1
@@ -234,7 +261,11 @@ class Ledger:
         if attempt.first_answer_at is None and fact.kind is TextKind.CONTENT:
             attempt.first_answer_at = at
         attempt.last_token_at = at
-        attempt.chunks += fact.opens_chunk
+        attempt.arrived(at)
+        if fact.opens_chunk:
+            attempt.chunks += 1
+        else:
+            attempt.arrivals.join()
         attempt.chars += size
         attempt.add_text(fact.choice, fact.kind, fact.tool, fact.text)
         self.running_chars += size
@@ -248,9 +279,9 @@ class Ledger:
         attempt.shared = fact.shared
         attempt.late = fact.late_ns * LATE_FRACTION > ttft
         self._move(call, State.STREAMING, fact.at)
-        self.history.first_token(fact.at, ttft)
         if call.warmup:
             return
+        self.history.first_token(fact.at, ttft)
         self.shared += attempt.shared
         self.late += attempt.late
         self.ttft.record(ttft)
@@ -272,6 +303,8 @@ class Ledger:
         call = self.calls[fact.call]
         attempt = call.attempts[-1]
         attempt.ended_at = fact.at
+        self.in_flight -= 1
+        self._gauge(fact.at)
         attempt.error = clean_line(fact.error) if fact.error is not None else None
         attempt.possibly_billed = fact.possibly_billed
         attempt.retry_after_s = fact.retry_after_s
@@ -326,7 +359,8 @@ class Ledger:
         self.ended_order.append(call.id)
         if fact.state in (State.FAILED, State.BROKEN) and call.attempts and call.attempts[-1].error == ABANDONED:
             self.history.failed(fact.at)  # its time was up: a failure, where one that somebody cancelled is none
-        self.places.ended(call.id, fact.state in (State.DONE, State.CANCELLED))
+        self.unanswered += fact.state in (State.FAILED, State.BROKEN)
+        self.places.ended(call.id, fact.state is State.DONE)
         self._with_text.append(call)
         if len(self._with_text) > KEPT_TEXTS:
             for attempt in self._with_text.popleft().attempts:
@@ -342,6 +376,8 @@ class Ledger:
             self.finish_reasons[call.finish_reasons.get(0)] += 1
         if fact.state is State.DONE:
             self._measure(call)
+        if self.goodput is not None:
+            self.goodput.add(call)
 
     def _measure(self, call: CallEntry) -> None:
         attempt = call.delivering

@@ -25,8 +25,14 @@ class Gauges:
     """Requests it would let go when rested."""
     tokens_level: float | None = None
     tokens_size: float | None = None
+    tokens_reserved: int | None = None
+    """Tokens that the attempts admitted in the last 60 s may use or have used; None without a limit."""
+    tokens_reserved_peak: int | None = None
+    """The most that was reserved at any time of the run."""
     in_limiter: int = 0
     """Calls that stand in its queue."""
+    belief: tuple[str, ...] = ()
+    """Of whoever adapts it to the server: what is believed, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,7 @@ def limits_view(ledger: Ledger, gauges: Gauges, now: int) -> LimitsView:
         refusals=refusals.newest(),
         refused=refusals.total,
         verdict=refusals.verdict(ledger.rpm, ledger.concurrency),
+        belief=list(gauges.belief),
     )
 
 
@@ -96,16 +103,20 @@ def _requests(ledger: Ledger, gauges: Gauges, now: int) -> Meter:
 
 
 def _tokens(ledger: Ledger, gauges: Gauges, now: int) -> Meter:
-    """Tokens are known when an attempt ends; at what pace they are used is told by what is sent and what text comes."""
+    """Tokens are known when an attempt ends; at what pace they are used is told by what is sent and what text comes.
+
+    Where we limit them, what counts is what the limiter has reserved for attempts that have not ended, too.
+    """
     said = ledger.allowance
+    reserved, reserved_peak = gauges.tokens_reserved, gauges.tokens_reserved_peak
     a_prompt, a_char = ledger.mean_prompt_tokens, ledger.tokens_per_char
     sent, chars = ledger.sent_lately, ledger.chars_lately
     by_second = zip(sent.by_second(now), chars.by_second(now), strict=True)
     return _meter(
         Meter(
             limit=ledger.tpm,
-            used_60s=ledger.tokens_used.within(now),
-            peak_60s=ledger.tokens_used.peak,
+            used_60s=ledger.tokens_used.within(now) if reserved is None else reserved,
+            peak_60s=ledger.tokens_used.peak if reserved_peak is None else reserved_peak,
             level=gauges.tokens_level,
             size=gauges.tokens_size,
         ),

@@ -26,14 +26,16 @@ WALL_ORDERS: tuple[str, ...] = ("place", "newest", "slowest", "failing")
 """Those of the wall."""
 
 REFRESH_NS = 250 * NS_PER_MS
-ENDED_STEPS = 1_000
-"""How many ended calls are looked at for one picture, fewer where costs are reckoned or long texts searched: 2 to 5 ms
-of the loop, measured.
+STEPS = 700
+"""How many calls, ended and running together, are looked at for one window; fewer where costs are reckoned or long
+texts searched: 1 to 3 ms of the loop, measured.
 """
-RUNNING_STEPS = 1_000
-"""The same for those that run, four times a second."""
-COST_STEPS = 2
-"""A cost takes so many steps more: it is decimal arithmetic, and a sum over attempts."""
+COST_STEPS = 3
+"""A cost takes so many steps more for each attempt: it is decimal arithmetic. Measured: 9 µs, other figures 2 to 3."""
+PROMPT_STEPS = 1
+"""So many more takes the start of a prompt, for it is cleaned first: 6 µs."""
+RUNNING_A_STEP = 4
+"""So many running calls are put in order anew in a step, whether they are looked at or not."""
 BEGUN_AT_ONCE = 5_000
 RECOUNTED_AT_ONCE = 200
 _TEXT_KEY_CHARS = 80
@@ -72,8 +74,11 @@ class Listing:
         self._key: Key = _KEYS["id"]
         self._counted_late = False
         """Filter or order look at figures that change when tokens are counted after a call's end."""
-        self._more_steps = 0
-        self._refreshed_at = 0
+        self._costs = 0
+        """How often a look reckons a call's cost: for the order, for the filter."""
+        self._order_steps = 0
+        self._looked_at = 0
+        """When it was last the turn of the running calls."""
         self._seen_all = False
         """Every call that had begun by then has been looked at for this list."""
         self._prices: dict[str, Price | None] = {}
@@ -110,7 +115,7 @@ class Listing:
         rest, newest first in each. `place`: as `ledger.places` has them, or by id where it is filtered or everything
         is wanted. Without `everything`: running calls, and those that ended in trouble.
 
-        A new filter or order is answered at once, with what `ENDED_STEPS` allow; the list fills up over the next
+        A new filter or order is answered at once, with what `STEPS` allow; the list fills up over the next
         pictures. Texts of ended calls are searched when they are first looked at: one that is forgotten later stays
         listed. Running calls are looked at again after `REFRESH_NS`; moving the window costs no look.
         """
@@ -128,8 +133,9 @@ class Listing:
         if order == "id" and everything and not filtered:
             return self._of_all(descending, first, count, follow)
         self._ask(query if filtered else "", order, everything)
-        if not self._seen_all or not 0 <= now - self._refreshed_at < REFRESH_NS:
-            self._refresh(now)
+        due = not 0 <= now - self._looked_at < REFRESH_NS
+        if due or not self._seen_all:
+            self._refresh(now, due)
         self.complete = self._seen_all
         present, absent = self._all_present, self._all_absent
         listed = len(present) + len(absent)
@@ -171,8 +177,8 @@ class Listing:
     def _ask(self, query: str, order: str, everything: bool) -> None:
         """Begin the list anew when another one is wanted, or when its ended calls cost something else than before."""
         asked = (query, order, everything)
-        sees_cost = order == "cost" or "cost" in self._query.figures
-        if asked == self._asked and not (sees_cost and self._prices != self._ledger.prices):
+        costs = (order == "cost") + ("cost" in self._query.figures)
+        if asked == self._asked and not (costs and self._prices != self._ledger.prices):
             return
         self._asked, self._everything, self._key = asked, everything, _KEYS[order]
         self._prices = dict(self._ledger.prices)
@@ -180,15 +186,21 @@ class Listing:
         self._present, self._absent = SortedItems(), SortedItems()
         self._uncounted.clear()
         self._running = dict.fromkeys(self._running, _UNSEEN)
-        self._more_steps = COST_STEPS if sees_cost else 0
+        self._costs, self._order_steps = costs, PROMPT_STEPS if order == "prompt" else 0
         self._counted_late = order in COUNTED_LATE or bool(self._query.figures & COUNTED_LATE)
 
-    def _refresh(self, now: int) -> None:
-        self._refreshed_at = now
-        self._take_ended(now)
-        self._recount(now)
+    def _refresh(self, now: int, due: bool) -> None:
+        """Go on with the list as far as `STEPS` allow; `due`: running calls are looked at again, not only new ones."""
+        if due:
+            self._looked_at = now
         self._take_begun()
-        self._look_at_running(now)
+        wanted = due or _UNSEEN in self._running.values()
+        steps = STEPS - min(len(self._running) // RUNNING_A_STEP, STEPS // 2)
+        # Half for each: a list that fills for seconds would hide what runs, and long running texts what has ended.
+        kept_back = steps // 2 if wanted and self._running else 0
+        steps = self._take_ended(now, steps - kept_back)
+        steps = self._recount(now, steps)
+        self._look_at_running(now, steps + kept_back, due)
         ledger = self._ledger
         read_all = self._ended == len(ledger.ended_order) and self._begun == len(ledger.order)
         self._seen_all = read_all and _UNSEEN not in self._running.values()
@@ -196,17 +208,23 @@ class Listing:
         self._all_present = Both(self._present, [item for item in items if len(item) > 1])
         self._all_absent = Both(self._absent, [item for item in items if len(item) == 1])
 
-    def _take_ended(self, now: int) -> None:
-        """Look at calls that have ended since."""
-        ledger, steps = self._ledger, ENDED_STEPS
+    def _steps(self, call: CallEntry) -> int:
+        """How long a look at this call takes at most."""
+        costs = self._costs * COST_STEPS * len(call.attempts) if self._costs else 0
+        return self._query.steps(call) + self._order_steps + costs
+
+    def _take_ended(self, now: int, steps: int) -> int:
+        """Look at calls that have ended since; the steps that are left."""
+        ledger = self._ledger
         ended = ledger.ended_order
         while self._ended < len(ended) and steps > 0:
             call = ledger.calls[ended[self._ended]]
             self._ended += 1
-            steps -= self._query.steps(call) + self._more_steps
+            steps -= self._steps(call)
             item = self._place(call, now)
             if self._counted_late and uncounted(call):
                 self._uncounted[call.id] = item
+        return steps
 
     def _place(self, call: CallEntry, now: int) -> Item | None:
         """Put an ended call where it belongs; None when it does not pass."""
@@ -216,9 +234,11 @@ class Listing:
         (self._present if len(item) > 1 else self._absent).add(item)
         return item
 
-    def _recount(self, now: int) -> None:
-        """Place those anew whose tokens have been counted since they ended."""
+    def _recount(self, now: int, steps: int) -> int:
+        """Place those anew whose tokens have been counted since they ended; the steps that are left."""
         for number in list(islice(self._uncounted, RECOUNTED_AT_ONCE)):
+            if steps <= 0:
+                break
             item = self._uncounted.pop(number)
             call = self._ledger.calls[number]
             if uncounted(call):
@@ -226,7 +246,9 @@ class Listing:
                 continue
             if item is not None:
                 (self._present if len(item) > 1 else self._absent).remove(item)
+            steps -= self._steps(call)
             self._place(call, now)
+        return steps
 
     def _take_begun(self) -> None:
         """Read which calls have begun since."""
@@ -236,15 +258,18 @@ class Listing:
             if ledger.calls[number].state not in TERMINAL:
                 self._running[number] = _UNSEEN
 
-    def _look_at_running(self, now: int) -> None:
-        """Ask again which running calls pass and where they belong, as far as `RUNNING_STEPS` allow; drop the ended."""
-        ledger, steps = self._ledger, RUNNING_STEPS
-        for number in list(self._running):
+    def _look_at_running(self, now: int, steps: int, due: bool) -> None:
+        """Ask which running calls pass and where they belong, as far as `steps` allow; drop the ended.
+
+        Unless it is `due`, only those that have not been looked at for this list.
+        """
+        ledger = self._ledger
+        for number, item in list(self._running.items()):
             call = ledger.calls[number]
             if call.state in TERMINAL:
                 del self._running[number]
-            elif steps > 0:
-                steps -= self._query.steps(call) + self._more_steps
+            elif steps > 0 and (due or item == _UNSEEN):
+                steps -= self._steps(call)
                 del self._running[number]
                 passes = self._passes(call, now)
                 self._running[number] = _item(self._key, ledger, call, now) if passes else None

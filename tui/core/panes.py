@@ -5,12 +5,13 @@ from tui.core.calls import State
 from tui.core.clock import NS_PER_S
 from tui.core.entries import AttemptEntry, CallEntry
 from tui.core.ledger import Ledger, stream_tokens_per_s
+from tui.core.secrets import NO_MASK, Mask
 from tui.core.snapshot import Pane
 
 _LIVE_WINDOW_NS = 2 * NS_PER_S
 
 
-def pane(ledger: Ledger, call: CallEntry, now: int, tail_chars: int) -> Pane:
+def pane(ledger: Ledger, call: CallEntry, now: int, tail_chars: int, mask: Mask = NO_MASK) -> Pane:
     """One call, as a pane shows it at `now` (ns), with the last `tail_chars` characters of its text."""
     attempt = figures.newest_attempt(call)
     delivering = call.delivering
@@ -19,8 +20,8 @@ def pane(ledger: Ledger, call: CallEntry, now: int, tail_chars: int) -> Pane:
         call=call.id,
         state=call.state,
         model=call.model,
-        prompt=figures.prompt_head(call),
-        text=attempt.tail(tail_chars) if attempt else "",
+        prompt=figures.prompt_head(call, mask),
+        text=_masked_tail(attempt, tail_chars, mask) if attempt and tail_chars else "",
         text_end=attempt.shown_chars if attempt else 0,
         attempt=len(call.attempts),
         retries=figures.retries(call),
@@ -37,6 +38,11 @@ def pane(ledger: Ledger, call: CallEntry, now: int, tail_chars: int) -> Pane:
         finish_reason=call.finish_reason,
         warmup=call.warmup,
     )
+
+
+def _masked_tail(attempt: AttemptEntry, chars: int, mask: Mask) -> str:
+    """The last `chars` characters, 1 or more; a secret of which only the end is among them is hidden as well."""
+    return mask(attempt.tail(chars + mask.longest))[-chars:]
 
 
 def _waited_until(call: CallEntry, delivering: AttemptEntry | None, now: int) -> int:

@@ -12,9 +12,10 @@ from tui.core.money import NOTHING, UNPRICED, CostSource, Money, cost_of
 from tui.core.ordering import Listing, Window
 from tui.core.panes import pane
 from tui.core.rows import row
+from tui.core.secrets import NO_MASK, Mask
 from tui.core.snapshot import Counts, RunView, Snapshot, Spread
 from tui.core.untrusted import clean_line
-from tui.core.views import VIEWS, LimitsView, Timeline
+from tui.core.views import VIEWS, GoodputView, LimitsView, Timeline
 from tui.core.waterfall import bar_of
 
 _CHARTS_NS = NS_PER_S // 2
@@ -44,9 +45,11 @@ class RunCard:
 class Painter:
     """Makes the pictures of one run; keeps the lists that its views are windows on."""
 
-    def __init__(self, ledger: Ledger, card: RunCard) -> None:
+    def __init__(self, ledger: Ledger, card: RunCard, mask: Mask = NO_MASK) -> None:
+        """`mask` hides secrets in the texts: once wrapped and cropped on a screen, nobody could find them there."""
         self._ledger = ledger
         self._card = card
+        self._mask = mask
         # One for each: who goes from one to another and back finds the list as it was.
         self._listings = {view: Listing(ledger) for view in VIEWS}
         self._timeline: Timeline | None = None
@@ -55,7 +58,7 @@ class Painter:
 
     def picture(self, watch: Watch, now: int, gauges: Gauges | None = None) -> Snapshot:
         """The run as `watch` wants to see it at `now` (ns); `gauges` say how the limiter stands."""
-        ledger, card = self._ledger, self._card
+        ledger, card, mask = self._ledger, self._card, self._mask
         window = self._window(watch, now)
         entries = [ledger.calls[call] for call in window.calls]
         rate = ledger.tokens_per_char
@@ -67,6 +70,7 @@ class Painter:
             attempts=ledger.attempts,
             retries=ledger.retries,
             http_429=ledger.http_429,
+            unanswered=ledger.unanswered,
             attempts_60s=ledger.sent.within(now),
             attempts_by_second=ledger.sent_lately.by_second(now),
             tokens_60s=ledger.tokens_used.within(now),
@@ -79,7 +83,9 @@ class Painter:
             lag=spread(ledger.lag),
             late=ledger.late,
             shared=ledger.shared,
+            dispatch_error=spread(ledger.dispatch_error),
             cost=shown_cost(_priced(ledger, card.model, ledger.spent + _all_running_cost(ledger, card))),
+            goodput=_goodput(ledger),
             lane_closed_until=ledger.lane_closed_until,
             lane_closed_why=ledger.lane_closed_why,
             calls=len(ledger.calls),
@@ -87,12 +93,12 @@ class Painter:
             listed=window.listed,
             first=window.first,
             query_error=window.error,
-            panes=[pane(ledger, call, now, watch.tail_chars) for call in entries] if watch.view == "wall" else [],
-            rows=[row(ledger, call, now) for call in entries] if watch.view == "table" else [],
-            bars=[bar_of(call) for call in entries] if watch.view == "waterfall" else [],
+            panes=[pane(ledger, call, now, watch.tail_chars, mask) for call in entries] if watch.view == "wall" else [],
+            rows=[row(ledger, call, now, mask) for call in entries] if watch.view == "table" else [],
+            bars=[bar_of(call, mask) for call in entries] if watch.view == "waterfall" else [],
             timeline=self._timeline_now(now) if watch.view == "charts" else None,
             limits=self._limits_now(now, gauges or Gauges()) if watch.view == "limits" else None,
-            focus=full_call(ledger, focus, now, watch.focus_tail) if focus is not None else None,
+            focus=full_call(ledger, focus, now, watch.focus_tail, mask) if focus is not None else None,
         )
 
     def shown(self, watch: Watch, now: int) -> list[int]:
@@ -155,6 +161,13 @@ def _run(ledger: Ledger, card: RunCard, now: int) -> RunView:
         notice=ledger.notice,
         notices=ledger.notices,
     )
+
+
+def _goodput(ledger: Ledger) -> GoodputView | None:
+    goodput = ledger.goodput
+    if goodput is None:
+        return None
+    return GoodputView(str(goodput.objectives), goodput.met, goodput.ended, goodput.share)
 
 
 def _priced(ledger: Ledger, model: str, money: Money) -> Money:

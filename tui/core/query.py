@@ -4,7 +4,8 @@ Terms stand between blanks and must all hold; `-` or `!` in front turns one arou
 give alternatives. A bare word is looked for in prompt, model, error and the answer's text, as far as it is still in
 memory. A field goes with `:` `=` `!=`, a figure also with `>` `>=` `<` `<=`:
 
-- `state` (by its beginning; also `running`, `active`, `ended`, `ok`, `trouble`), `warmup:yes`;
+- `state` (by its beginning; also `running`, `active`, `ended`, `ok`, `trouble`), `warmup:yes`. `state:failed` means
+  what the header counts as failed: failed, broken and refused ones, as `trouble` does; `state=failed` only the first;
 - `model`, `prompt`, `error`, `finish`: `:` finds a part, `=` the whole;
 - `id` (or `#12`), `attempts`, `retries`, `status` (also `4xx`), `tokens` (also `2k`);
 - `ttft`, `queue`, `total`: durations with a unit. A bare number is seconds on Weir's command line and would be read as
@@ -35,7 +36,14 @@ MAX_TERMS = 30
 SEARCHED_CHARS = 50_000
 """Of a prompt (its beginning) and of an answer (its end): what a search reads."""
 CHARS_A_STEP = 1_000
-"""Reading so many characters takes about as long as a call's figures: measured 1 µs, 6 µs when not ASCII."""
+"""Reading so many ASCII characters takes about as long as a call's figures: measured 1.4 µs."""
+NOT_ASCII_TIMES = 3
+"""What other text counts, measured 5 to 7 µs (16 µs on a busy machine), because folding its case copies it wider."""
+PIECES_A_STEP = 30
+"""A running answer is joined from its pieces first: measured 80 ns each."""
+TERMS_A_STEP = 3
+WHOLE_TIMES = 4
+"""Comparing a whole text takes so many times as long as looking for a part of it, for its blanks are taken out."""
 
 TROUBLE = frozenset({State.FAILED, State.BROKEN, State.REFUSED})
 """Ended without an answer, and not because a person wanted it so."""
@@ -50,14 +58,14 @@ class QueryError(UsageError):
 class Query:
     """A filter, ready to be asked."""
 
-    __slots__ = ("_tests", "figures", "reads_text")
+    __slots__ = ("_readings", "_tests", "figures")
 
-    def __init__(self, tests: list[Test], used: frozenset[str], reads_text: bool) -> None:
+    def __init__(self, tests: list[Test], used: frozenset[str], readings: int) -> None:
+        """`readings`: how many times it goes through a call's texts, which takes the longer the longer they are."""
         self._tests = tests
+        self._readings = readings
         self.figures = used
         """The names in `call_figures.FIGURES` that it asks for."""
-        self.reads_text = reads_text
-        """It looks through prompts or answers, which takes the longer the longer they are."""
 
     def matches(self, ledger: Ledger, call: CallEntry, now: int) -> bool:
         """Whether the call passes, at `now` (ns). One without terms lets everything pass."""
@@ -68,11 +76,18 @@ class Query:
 
     def steps(self, call: CallEntry) -> int:
         """How long `matches` takes for this call at most, in steps of some microseconds."""
-        if not self.reads_text:
-            return 1
-        attempt = newest_attempt(call)
-        shown = min(attempt.shown_chars, SEARCHED_CHARS) if attempt is not None else 0
-        return 1 + (min(len(call.prompt), SEARCHED_CHARS) + shown) // CHARS_A_STEP
+        steps = 1 + len(self._tests) // TERMS_A_STEP
+        if not self._readings:
+            return steps
+        chars, pieces, attempt = _weight(len(call.prompt), call.prompt.isascii()), 0, newest_attempt(call)
+        if attempt is not None and attempt.shown:
+            pieces = len(attempt.shown)
+            chars += _weight(attempt.shown_chars, all(map(str.isascii, attempt.shown)))
+        return steps + self._readings * (chars // CHARS_A_STEP + pieces // PIECES_A_STEP)
+
+
+def _weight(chars: int, ascii_only: bool) -> int:
+    return min(chars, SEARCHED_CHARS) * (1 if ascii_only else NOT_ASCII_TIMES)
 
 
 def parse(text: str) -> Query:
@@ -85,9 +100,9 @@ def parse(text: str) -> Query:
     if len(terms) > MAX_TERMS:
         raise QueryError("the filter", f"has more than {MAX_TERMS} terms", "leave some out")
     parsed = [_Term(term) for term in terms]
-    parsed.sort(key=lambda term: term.reads_text)  # what is cheap to ask may spare the reading
+    parsed.sort(key=lambda term: term.readings)  # what is cheap to ask may spare the reading
     used = frozenset(term.field for term in parsed if term.field in FIGURES)
-    return Query([term.test for term in parsed], used, any(term.reads_text for term in parsed))
+    return Query([term.test for term in parsed], used, sum(term.readings for term in parsed))
 
 
 _TERM = re.compile(r'(?:[^\s"]|"[^"]*")+')
@@ -111,6 +126,8 @@ _STATES: dict[str, frozenset[State]] = {
     "ok": frozenset({State.DONE}),
     "trouble": TROUBLE,
 }
+_FOUND_STATES = {**_STATES, "failed": TROUBLE}
+"""With `:`, which is what people type after the header told them how many failed."""
 _YES_OR_NO = {"yes": True, "true": True, "no": False, "false": False}
 
 
@@ -126,7 +143,7 @@ class _Term:
         self.typed = term
         self.field: str | None = None
         self.operator = ":"
-        self.reads_text = False
+        self.readings = 0
         negated = term[0] in "-!"
         test = self._parse(term[1:] if negated else term)
         self.test: Test = (lambda ledger, call, now: not test(ledger, call, now)) if negated else test
@@ -157,7 +174,7 @@ class _Term:
         found = _finder(body.replace('"', ""))
         if found is None:
             raise self._bad("looks for nothing", "put text between the quotes")
-        self.reads_text = True
+        self.readings = 1
 
         def has_word(ledger: Ledger, call: CallEntry, now: int) -> bool:
             if found(call.model) or found(call.prompt[:SEARCHED_CHARS]) or found(error(call) or ""):
@@ -187,12 +204,13 @@ class _Term:
 
     def _of_state(self, values: list[str]) -> Test:
         wanted: frozenset[State] = frozenset()
+        states = _FOUND_STATES if self.operator == ":" else _STATES
         for value in map(str.lower, values):
             spelt = value.replace("-", " ")
-            exact = [_STATES[spelt]] if spelt in _STATES else []
-            found = exact or [states for word, states in _STATES.items() if value == "*" or word.startswith(spelt)]
+            exact = [states[spelt]] if spelt in states else []
+            found = exact or [some for word, some in states.items() if value == "*" or word.startswith(spelt)]
             if not found:
-                raise self._bad("names no state", f"use {', '.join(_STATES)}")
+                raise self._bad("names no state", f"use {', '.join(_STATES)}; {_FAILED_HINT}")
             wanted = wanted.union(*found)
         if self.operator == "!=":
             wanted = frozenset(State) - wanted
@@ -206,8 +224,10 @@ class _Term:
         return lambda ledger, call, now: (call.warmup in wanted) is not unequal
 
     def _of_text(self, text_of: Callable[[CallEntry], str | None], values: list[str]) -> Test:
-        self.reads_text = self.field == "prompt"
-        tests = [_text_test(value, whole=self.operator != ":") for value in values]
+        whole = self.operator != ":"
+        if self.field == "prompt":
+            self.readings = len(values) * (WHOLE_TIMES if whole else 1)
+        tests = [_text_test(value, whole=whole) for value in values]
         unequal = self.operator == "!="
 
         def holds(ledger: Ledger, call: CallEntry, now: int) -> bool:
@@ -286,8 +306,9 @@ _DRAWN: dict[str, Callable[[Any], str]] = {
     "cost": figures.usd,
 }
 """How the table writes those figures that it rounds."""
+_FAILED_HINT = "state:failed finds broken and refused ones too, state=failed does not"
 _EXAMPLES = {
-    "state": "state:failed,broken",
+    "state": f"state:done,cancelled; {_FAILED_HINT}",
     "model": "model:mini",
     "prompt": "prompt:river",
     "error": "error:reset",

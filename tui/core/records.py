@@ -1,7 +1,7 @@
 """What a run writes down of each call when it has ended: the durable form. Values only.
 
-Instants are seconds (float) from the run's start; texts are raw, exactly as they came. No header and no key
-is ever in a record.
+Instants are seconds (float) from the run's start; texts are raw, exactly as they came, or were not to be kept at all.
+No header and no key is ever in a record.
 """
 
 import hashlib
@@ -89,6 +89,8 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: str | None = None
     error: str | None = None
     warmup: bool = False
+    trace: bytes = b""
+    """The life of the call, as `core.call_trace` has it. Read apart from the rest: a record that was read has none."""
 
     def cost(self, price: Price | None) -> Money:
         """The money of all its attempts; nothing when no attempt made the server work."""

@@ -15,18 +15,19 @@ from tui.core.call_figures import (
 )
 from tui.core.entries import CallEntry
 from tui.core.ledger import Ledger
+from tui.core.secrets import NO_MASK, Mask
 from tui.core.views import CallRow
 
 
-def row(ledger: Ledger, call: CallEntry, now: int) -> CallRow:
-    """The call as the table shows it at `now` (ns)."""
+def row(ledger: Ledger, call: CallEntry, now: int, mask: Mask = NO_MASK) -> CallRow:
+    """The call as the table shows it at `now` (ns), without what `mask` hides."""
     attempt = newest_attempt(call)
     n, estimated = tokens(ledger, attempt)
     return CallRow(
         call=call.id,
         state=call.state,
         model=call.model,
-        prompt=prompt_head(call),
+        prompt=prompt_head(call, mask),
         queue_ns=queue_ns(call),
         attempts=len(call.attempts),
         status=status(call),

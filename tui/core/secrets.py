@@ -72,6 +72,35 @@ def redact(text: str, secrets: Iterable[Secret]) -> str:
     return text
 
 
+class Mask:
+    """Takes secrets out of what is shown while it grows: an asterisk for each character, so that no length changes.
+
+    A pane's text is a slice that ends at a count of characters; `***` for a key would shift it. A secret that the end
+    of a text cuts is hidden from its sixth character on.
+    """
+
+    __slots__ = ("_parts", "longest")
+
+    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+        parts = {part for secret in secrets for part in _parts(secret.reveal())}
+        self._parts = [(part, "*" * len(part)) for part in sorted(parts, key=lambda part: (-len(part), part))]
+        self.longest = len(self._parts[0][0]) if self._parts else 0
+        """Characters of the longest secret: who wants a part of a text masks so much more of it, and then cuts."""
+
+    def __call__(self, text: str) -> str:
+        """`text` without the secrets, as long as it was; the same object when there are none to hide."""
+        for part, stars in self._parts:
+            text = text.replace(part, stars)
+        for part, stars in self._parts:
+            begun_at = _begun_at(text, part)
+            if begun_at is not None:
+                text = text[:begun_at] + stars[: len(text) - begun_at]
+        return text
+
+
+NO_MASK = Mask()
+
+
 def _begun_at(text: str, part: str) -> int | None:
     """Where a secret begins that the end of `text` cuts."""
     at = max(0, len(text) - len(part) + 1)

@@ -9,7 +9,7 @@ import msgspec
 
 from tui.core.calls import State
 from tui.core.commands import Watch
-from tui.core.views import UNPRICED, Bar, CallRow, Cost, LimitsView, Timeline
+from tui.core.views import UNPRICED, Bar, CallRow, Cost, GoodputView, LimitsView, Timeline
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -39,6 +39,8 @@ class RunView(msgspec.Struct, frozen=True):
     deadline_at: int | None = None
     """When dispatch stops, for a run of a given duration."""
     concurrency: int = 1
+    replay: bool = False
+    """It is played again from its record: nothing is sent, nothing can be steered but the playing."""
     rpm_limit: int | None = None
     tpm_limit: int | None = None
     record: str | None = None
@@ -165,6 +167,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     attempts: int = 0
     retries: int = 0
     http_429: int = 0
+    unanswered: int = 0
+    """Failed and broken calls that have not been done again: what "retry all" would do."""
     attempts_60s: int = 0
     """RPM used: attempts sent in the last 60 s."""
     attempts_by_second: list[int] = []
@@ -186,8 +190,12 @@ class Snapshot(msgspec.Struct, frozen=True):
     """First tokens whose stamp was late by more than 5 % of their TTFT."""
     shared: int = 0
     """First tokens whose read held further text."""
+    dispatch_error: Spread | None = None
+    """How late scheduled calls were sent for which a slot stood ready; None without a schedule."""
     frames_dropped: int = 0
     cost: Cost = UNPRICED
+    goodput: GoodputView | None = None
+    """None: no objectives are stated."""
     lane_closed_until: int | None = None
     lane_closed_why: str | None = None
     calls: int = 0

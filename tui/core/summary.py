@@ -66,6 +66,8 @@ def summary(ledger: Ledger, card: RunCard, now: int) -> dict[str, Any]:
         "ttft_marks": {"late": ledger.late, "shared": ledger.shared},
         "finish_reasons": {reason or "": n for reason, n in ledger.finish_reasons.most_common()},
         "errors": errors(ledger),
+        "dispatch_error_s": distribution(ledger.dispatch_error),
+        "goodput": None if ledger.goodput is None else ledger.goodput.to_dict(wall_s),
     }
 
 

@@ -24,6 +24,18 @@ class Cost(msgspec.Struct, frozen=True):
 UNPRICED = Cost(None, "unpriced")
 
 
+class GoodputView(msgspec.Struct, frozen=True):
+    """How many calls met every stated objective. Warm-up calls are in none of it."""
+
+    objectives: str
+    """As people read them: `ttft ≤ 500 ms, tpot ≤ 50 ms`."""
+    met: int
+    ended: int
+    """Ended in whatever state: an answer that never came met nothing."""
+    share: float | None
+    """`met` of `ended`, 0 to 1; None before the first has ended."""
+
+
 # ── table ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -217,3 +229,5 @@ class LimitsView(msgspec.Struct, frozen=True):
     refused: int = 0
     """429s in all."""
     verdict: Verdict = Verdict()
+    belief: list[str] = []
+    """With `--adapt`: what the run believes of the server's limits, and why; sentences. Empty without it."""

@@ -10,13 +10,14 @@ from tui.core.calls import State
 from tui.core.clock import NS_PER_MS
 from tui.core.entries import AttemptEntry, CallEntry
 from tui.core.facts import ABANDONED
+from tui.core.secrets import NO_MASK, Mask
 from tui.core.views import Bar, Span, TryEnd
 
 _GIVING_UP_NS = 10 * NS_PER_MS
 """From an attempt's end to its call's: what giving up takes even on a loop that is busy. Longer: it was waiting."""
 
 
-def bar_of(call: CallEntry) -> Bar:
+def bar_of(call: CallEntry, mask: Mask = NO_MASK) -> Bar:
     """The call as a row of the waterfall shows it; about 3 µs for a call of one attempt."""
     line = _Line(call.due_at, call.ended_at)
     for attempt in call.attempts:
@@ -32,7 +33,7 @@ def bar_of(call: CallEntry) -> Bar:
         call=call.id,
         state=call.state,
         model=call.model,
-        prompt=prompt_head(call),
+        prompt=prompt_head(call, mask),
         due_at=call.due_at,
         ended_at=call.ended_at,
         spans=line.spans,

@@ -67,6 +67,8 @@ class WeirApp(App[None]):
         self._watched: Watch | None = None
         self._note: tuple[str, Ink] | None = None
         self._note_until: int | None = None
+        self._follows = False
+        """The open call follows the list's focus, once."""
         self.main = MainScreen()
         self.steering = Steering(self._send, self.say)
         self.asking = Asking(self.steering, self._ask)
@@ -104,8 +106,16 @@ class WeirApp(App[None]):
         for screen in self._pictures():
             if screen.is_mounted:
                 screen.draw(snapshot, now, self._note, due.figures, due.charts)
+        self._follow()
         self._watch()
         self.departure.see(snapshot)
+
+    def _follow(self) -> None:
+        """Show the call that the list's focus has moved to: it may have come with this picture only."""
+        here, opened = self.main.view.focused_call, self._open
+        if self._follows and opened is not None and here is not None and here.call != opened.call:
+            self._follows = False
+            opened.show_call(here.call)
 
     def say(self, text: str, ink: Ink = "amber", stays: bool = False) -> None:
         """Tell the person something in the last row, for a while or until something else is said."""
@@ -170,12 +180,27 @@ class WeirApp(App[None]):
         self.call_later(self._redraw)
 
     def on_call_screen_go(self, event: CallScreen.Go) -> None:
+        """Its neighbour in the list it was opened from, however that is filtered and sorted; else by its number."""
         opened = self._open
-        begun = self._snapshot.calls if self._snapshot is not None else 0
-        if opened is not None and 1 <= event.call <= begun:
-            opened.show_call(event.call)
+        if opened is None:
+            return
+        if self.main.view.step(event.by):
+            self._follows = True
+            self._redraw()
         else:
-            self.say(f"there is no call #{event.call}")
+            self._go_to(opened.call + event.by)
+
+    def _go_to(self, call: int) -> None:
+        opened = self._open
+        if opened is not None and self._is_there(call):
+            opened.show_call(call)
+
+    def _is_there(self, call: int) -> bool:
+        """Whether a call has begun; says so when it has not."""
+        there = self._snapshot is not None and 1 <= call <= self._snapshot.calls
+        if not there:
+            self.say(f"there is no call #{call}")
+        return there
 
     def on_call_screen_save(self, event: CallScreen.Save) -> None:
         self.steering.save(event.call)
@@ -214,6 +239,10 @@ class WeirApp(App[None]):
     def action_pause(self) -> None:
         """Hold dispatch back, or let it go on."""
         self.steering.pause()
+
+    def action_seek(self, by_s: int) -> None:
+        """Go on from another moment of a replay."""
+        self.steering.seek(by_s)
 
     def action_rate(self, direction: int) -> None:
         """Move the RPM limit."""
@@ -330,8 +359,9 @@ class WeirApp(App[None]):
                 await self._close_call()
                 self.main.keep_filter(text)
             case Order("call", int(call)):
-                await self._close_call()
-                self._show_call(call)
+                if self._is_there(call):
+                    await self._close_call()
+                    self._show_call(call)
 
     async def _close_call(self) -> None:
         if isinstance(self.screen, CallScreen):

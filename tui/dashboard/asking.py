@@ -41,7 +41,7 @@ class Asking:
         if failed <= MANY or self._steering.over():
             self._steering.retry_failed()
         else:
-            question = f"do up to {figures.exact(failed)} failed calls again?"
+            question = f"do {figures.exact(failed)} failed calls again?"
             self._ask(question, _RETRY, lambda answer: self._if_yes(answer, self._steering.retry_failed))
 
     def stop_dispatching(self) -> None:

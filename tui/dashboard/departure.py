@@ -42,7 +42,7 @@ class Departure:
 
     def leave(self) -> None:
         """Close at once when nothing runs; else ask."""
-        if is_over(self._snapshot) or self._stopped:
+        if is_over(self._snapshot) or self._stopped or self._only_replayed():
             self._close()
         elif not self._asked:
             self._asked = True
@@ -51,12 +51,15 @@ class Departure:
 
     def interrupt(self) -> None:
         """Ctrl-C: drain, then stop, then close."""
-        if is_over(self._snapshot) or self._stopped:
+        if is_over(self._snapshot) or self._stopped or self._only_replayed():
             self._close()
         elif self._leaving:
             self._stop()
         else:
             self._drain("draining: running streams may end; Ctrl-C again stops now")
+
+    def _only_replayed(self) -> bool:
+        return self._snapshot is not None and self._snapshot.run.replay
 
     def _still_running(self) -> str:
         running = self._snapshot.counts.running if self._snapshot is not None else 0

@@ -123,7 +123,8 @@ def verdict_lines(limits: views.LimitsView, rpm_limit: int | None, inner: int, h
     if judged.advice is not None:
         advice = longest((f"→ {judged.advice}", judged.advice), inner) or crop(judged.advice, inner)
         lines.append(line((advice, style("bright", "panel", True))))
-    rows = evidence_rows(limits.verdict.evidence, min(_MOST_WIDTH, inner), height - len(lines))
+    # What --adapt believes comes first: it is what the limits above follow.
+    rows = evidence_rows([*limits.belief, *limits.verdict.evidence], min(_MOST_WIDTH, inner), height - len(lines))
     if not rows and not limits.refused:
         rows = [longest(("so far the server has refused no request with 429", "no request refused"), inner)]
     lines.extend(line((row, style("text", "panel"))) for row in rows)

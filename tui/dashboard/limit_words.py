@@ -6,9 +6,11 @@ Each sentence comes in several lengths, the longest first, for panels of any wid
 from typing import NamedTuple
 
 from tui.core import figures
+from tui.core.clock import NS_PER_S
 from tui.core.views import Meter, Verdict
 from tui.dashboard.theme import Ink
 
+MINUTE_NS = 60 * NS_PER_S
 NEAR = 0.95
 """The share of a limit from which on it is pointed out."""
 
@@ -77,6 +79,8 @@ def ahead(meter: Meter, kind: Kind, moment: Moment) -> Said:
         left = figures.countdown(moment.closed_ns)
         return Said((f"cooling down: nothing goes for {left}", f"nothing goes for {left}", f"closed {left}"), "amber")
     ours = meter.limit is not None
+    if not ours and not _is_a_minutes(meter):
+        return _left_at_this_pace(meter, kind, moment)
     limit = meter.limit if ours else meter.server_limit
     if limit is None:
         return Said(kind.set_one, "dim")
@@ -97,6 +101,30 @@ def ahead(meter: Meter, kind: Kind, moment: Moment) -> Said:
         return Said(("stays below: nothing comes now", "stays below"), "soft")
     whose = "" if ours else " the server's"
     return Said((f"stays below{whose} at this pace", "stays below at this pace", "stays below"), "soft")
+
+
+def _is_a_minutes(meter: Meter) -> bool:
+    """Whether the server's limit may be one a minute: some state a day's, whose reset is further away."""
+    at, said_at = meter.server_reset_at, meter.server_said_at
+    return at is None or said_at is None or at - said_at <= MINUTE_NS
+
+
+def _left_at_this_pace(meter: Meter, kind: Kind, moment: Moment) -> Said:
+    """How long the rest of a limit lasts that is not a minute's: how much of it was used, nobody here has counted."""
+    left, reset_at, said_at = meter.server_remaining, meter.server_reset_at, meter.server_said_at
+    if left is None or reset_at is None or said_at is None or moment.now >= reset_at:
+        return Said(kind.set_one, "dim")
+    n = figures.count(left)
+    if left <= 0:
+        return Said(("the server has none left until the reset", "none left until the reset", "none left"), "amber")
+    if meter.per_minute_now <= 0:
+        return Said((f"{n} left: nothing comes now", f"{n} left"), "soft")
+    lasts_ns = left / meter.per_minute_now * MINUTE_NS - (moment.now - said_at)
+    if lasts_ns >= reset_at - moment.now:
+        enough = f"{n} left: enough until the reset"
+        return Said((f"{enough} at this pace", enough, f"{n} left: enough", f"{n} left"), "soft")
+    lasts = figures.countdown(max(0, round(lasts_ns)))
+    return Said((f"{n} left: {lasts} at this pace", f"{n} left: {lasts}", f"{n} left"), "bright")
 
 
 class Judgement(NamedTuple):

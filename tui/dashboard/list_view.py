@@ -160,6 +160,10 @@ class ListView(View):
             self.first, self.cursor, self.following = first, cursor, following
             self.post_message(self.Moved())
 
+    def step(self, by: int) -> bool:
+        self.put_cursor(self.cursor + by)
+        return True
+
     def action_move(self, by: int) -> None:
         """Move the cursor by rows."""
         self.put_cursor(self.cursor + by)

@@ -60,11 +60,11 @@ class CallScreen(Screen[None]):
     ]
 
     class Go(Message):
-        """Another call is asked for; nobody has looked whether there is one."""
+        """The call before (-1) or after (1) is asked for; nobody has looked whether there is one."""
 
-        def __init__(self, call: int) -> None:
+        def __init__(self, by: int) -> None:
             super().__init__()
-            self.call = call
+            self.by = by
 
     class Save(Message):
         """The call is to be written to a file."""
@@ -184,7 +184,7 @@ class CallScreen(Screen[None]):
 
     def action_go(self, by: int) -> None:
         """Ask for the call before or after."""
-        self.post_message(self.Go(self.call + by))
+        self.post_message(self.Go(by))
 
     def action_scroll_text(self, rows: int) -> None:
         """Scroll by rows."""

@@ -18,10 +18,12 @@ from tui.core.commands import (
     RetryCall,
     RetryFailed,
     SaveCall,
+    Seek,
     SetConcurrency,
     SetRate,
 )
 from tui.core.snapshot import Snapshot
+from tui.dashboard.orders import MOST
 from tui.dashboard.theme import Ink
 from tui.dashboard.view import Focused
 
@@ -58,14 +60,22 @@ class Steering:
     def pause(self) -> None:
         """Hold dispatch back, or let it go on."""
         phase = self.snapshot.run.phase if self.snapshot is not None else ""
+        replay = self.snapshot is not None and self.snapshot.run.replay
         if phase == "running":
             self._send(Pause())
-            self._say("pausing: running streams go on, p resumes")
+            self._say("pausing the replay, p goes on" if replay else "pausing: running streams go on, p resumes")
         elif phase == "paused":
             self._send(Resume())
-            self._say("dispatching again", "accent")
+            self._say("playing again" if replay else "dispatching again", "accent")
         else:
             self._say("nothing is dispatched any more")
+
+    def seek(self, by_s: float) -> None:
+        """Go on from another moment of a replay."""
+        if self.snapshot is None or not self.snapshot.run.replay:
+            self._say("only a replay (weir replay) goes back or on")
+        else:
+            self._send(Seek(by_s))
 
     def move_rate(self, direction: int) -> None:
         """Move the RPM limit by a tenth, by 1 at least."""
@@ -74,7 +84,7 @@ class Steering:
             self._say("this run has no RPM limit to move; :rpm 120 sets one")
         elif not self.over():
             base = self._base("rpm", limit)
-            self.set_rate(max(1, base + direction * max(1, round(base / 10))))
+            self.set_rate(min(MOST["rpm"], max(1, base + direction * max(1, round(base / 10)))))
 
     def set_rate(self, rpm: int | None) -> None:
         """Set the RPM limit; None lifts it."""
@@ -89,7 +99,7 @@ class Steering:
         """Move the number of streams at once by a tenth, by 1 at least."""
         if not self.over() and self.snapshot is not None:
             base = self._base("concurrency", self.snapshot.run.concurrency)
-            self.set_concurrency(max(1, base + direction * max(1, round(base / 10))))
+            self.set_concurrency(min(MOST["concurrency"], max(1, base + direction * max(1, round(base / 10)))))
 
     def set_concurrency(self, concurrency: int) -> None:
         """Set the number of streams at once."""
@@ -128,16 +138,15 @@ class Steering:
 
     @property
     def failed(self) -> int:
-        """Calls that failed or broke; some of them may have been done again already."""
-        counts = self.snapshot.counts if self.snapshot is not None else None
-        return counts.failed + counts.broken if counts is not None else 0
+        """Calls that failed or broke and have not been done again."""
+        return self.snapshot.unanswered if self.snapshot is not None else 0
 
     def retry_failed(self) -> None:
         """Do all calls again that did not end well."""
         if self.over():
             return
         if not self.failed:
-            self._say("no call has failed")
+            self._say("no failed call is left to do again")
             return
         self._send(RetryFailed())
         self._say("what failed is done again, as new calls", "accent")

@@ -7,6 +7,7 @@ from rich.style import Style
 
 from tui.core import figures
 from tui.core.snapshot import Counts, Snapshot
+from tui.core.views import GoodputView
 from tui.dashboard.charts import bar, shares, sparkline
 from tui.dashboard.paint import Piece, width_of
 from tui.dashboard.theme import Ground, Ink, Theme
@@ -78,6 +79,7 @@ def tiles(snapshot: Snapshot, theme: Theme, wide: bool) -> list[Tile]:
         *([_tpm(snapshot, limit, theme)] if limit is not None else []),
         _tokens(snapshot, theme),
         _ttft(snapshot, theme),
+        *([_goodput(snapshot.goodput, theme)] if snapshot.goodput is not None else []),
         _retries(snapshot, theme),
         _cost(snapshot, theme),
     ]
@@ -189,6 +191,13 @@ def _ttft(snapshot: Snapshot, theme: Theme) -> Tile:
         inline = [*inline, (f" {name} ", dim), (figure.ljust(7), _mood(theme, index))]
         forms.insert(0, inline)
     return Tile(0, label, value, forms, spark=snapshot.ttft_by_second, spark_ink="soft")
+
+
+def _goodput(goodput: GoodputView, theme: Theme) -> Tile:
+    """The share of ended calls that met every objective."""
+    text = figures.percent(goodput.met, goodput.ended)
+    label, value, inline = _named(theme, "goodput", text.ljust(7))
+    return Tile(1, label, value, [inline])
 
 
 def _mood(theme: Theme, index: int) -> Style:

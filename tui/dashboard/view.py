@@ -68,6 +68,10 @@ class View(Rows, can_focus=True):
         """Where the window stands, for the end of the last row: `calls 1–16 of 400`."""
         return ""
 
+    def step(self, by: int) -> bool:
+        """Move the focus to the call before (-1) or after (1) in the list; False where there is no list."""
+        return False
+
     def restart(self) -> None:
         """The filter is another one: show the list from where it begins. What lists no calls need not care."""
 

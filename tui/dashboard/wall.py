@@ -225,6 +225,10 @@ class Wall(View):
         self.first = self.focused_place = 0
         self.post_message(self.Moved())
 
+    def step(self, by: int) -> bool:
+        self.focus_on(self.focused_place + by)
+        return True
+
     def action_move(self, rows: int, columns: int) -> None:
         """Move the focus by panes."""
         self.step_focus(rows, columns)

@@ -1,4 +1,4 @@
-"""One call: the limiter, an attempt, the retry decision, and again. Ends in exactly one way, whatever happens.
+"""One call: money, limiter, an attempt, the retry decision, and again. Ends in exactly one way, whatever happens.
 
 Policy is in core/retry.py; here it is only obeyed. Nothing else in Weir retries.
 """
@@ -8,13 +8,14 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tui.core.calls import CallPlan, State
+from tui.core.calls import CallPlan, State, Usage
 from tui.core.clock import nanoseconds, now_ns
-from tui.core.facts import Admitted, BackedOff, Waited
+from tui.core.facts import Admitted, AttemptEnded, BackedOff, Fact, UsageCame, Waited
 from tui.core.retry import Failure, GiveUp, decide
 from tui.engine.attempt import Attempt, Emit, Outcome
 from tui.engine.lane import Lane
 from tui.engine.limiter import RequestTooLarge, Reservation
+from tui.engine.purse import OverBudget
 from tui.wire.chat import request_body
 
 
@@ -65,20 +66,21 @@ class _Run:
 
     async def attempts(self) -> Ending:
         lane, number = self._lane, 0
+        failure: Failure | None = None
         while True:
             if lane.stopped is not None:
                 return self.ended(State.FAILED, lane.stopped)
             number += 1
             self._emit(Waited(self._plan.id, now_ns()))
             try:
-                reservation = await lane.limiter.acquire(self._reserved)
+                outcome = await self._paid_attempt()
             except RequestTooLarge as error:
                 return self.ended(State.REFUSED, str(error))
-            self._start_the_clock()
-            self._emit(Admitted(self._plan.id, now_ns()))
-            outcome = await self._attempt()
+            except OverBudget as error:
+                if failure is not None:
+                    return self._give_up(failure, GiveUp(f"another attempt {error}"))
+                return self.ended(State.REFUSED, str(error))
             failure = outcome.failure
-            self._settle(outcome, reservation)
             if failure is None:
                 lane.budget.succeeded(self._retry_cost)
                 return self.ended(State.DONE)
@@ -95,8 +97,34 @@ class _Run:
             if await lane.ends_within(decision.seconds):
                 return self._give_up(failure, GiveUp("the run is ending, so it is not tried again"))
 
-    async def _attempt(self) -> Outcome:
-        attempt = Attempt(self._lane.line, self._plan, self._body, self._key, self._emit)
+    async def _paid_attempt(self) -> Outcome:
+        """An attempt for which money is set aside, where there is a budget."""
+        purse = self._lane.purse
+        if purse is None:
+            return await self._admitted_attempt(self._emit)
+        worst = purse.worst(self._plan)
+        # Before the limiter, so that between its word and the sending nothing is waited for.
+        await purse.reserve(worst)
+        receipt = _Receipt(self._emit)
+        try:
+            return await self._admitted_attempt(receipt)
+        finally:
+            purse.settle(worst, receipt.usage, receipt.may_be_billed)
+
+    async def _admitted_attempt(self, emit: Emit) -> Outcome:
+        limiter = self._lane.limiter
+        reservation = await limiter.acquire(self._reserved)
+        try:
+            self._start_the_clock()
+            emit(Admitted(self._plan.id, now_ns()))
+            outcome = await self._attempt(emit)
+            self._settle(outcome, reservation)
+            return outcome
+        finally:
+            limiter.ended()
+
+    async def _attempt(self, emit: Emit) -> Outcome:
+        attempt = Attempt(self._lane.line, self._plan, self._body, self._key, emit)
         try:
             return await attempt.run(self._hold)
         finally:
@@ -127,3 +155,24 @@ class _Run:
         if decision.stop_lane:
             self._lane.stop(error)
         return self.ended(State.BROKEN if failure.after_first_token else State.FAILED, error, failure)
+
+
+class _Receipt:
+    """Hands the facts of one attempt on, and keeps what they say of its price."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self.usage: Usage | None = None
+        self.may_be_billed = False
+        """It delivered, or died where the server may have begun to work; False for one that was never sent."""
+
+    def __call__(self, fact: Fact) -> None:
+        self._emit(fact)
+        if type(fact) is UsageCame:
+            self.usage = fact.usage
+        elif type(fact) is AttemptEnded and fact.error is None:
+            self.may_be_billed = True
+        elif type(fact) is AttemptEnded:
+            # Some servers count as they go: of a stream that was cut, the last count need not be the bill.
+            self.may_be_billed = fact.possibly_billed or self.usage is not None
+            self.usage = None

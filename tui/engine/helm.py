@@ -38,6 +38,8 @@ class Helm:
         self._emit = emit
         self._more = more
         self._done_again: set[int] = set()
+        self.on_limit: Callable[[SetRate | SetConcurrency], None] = lambda command: None
+        """Hears that a person has changed a limit, once it is changed."""
 
     def obey(self, command: Steer) -> None:
         """Obey at once; what cannot be done is said in a notice."""
@@ -58,9 +60,11 @@ class Helm:
                 self._retry_failed()
             case SetRate(rpm):
                 self._limiter.set_rpm(None if rpm is None else min(max(1, rpm), MOST_RPM))
+                self.on_limit(command)
                 self.state_limits()
             case SetConcurrency(concurrency):
                 self._pool.set_concurrency(min(max(1, concurrency), MOST_AT_ONCE))
+                self.on_limit(command)
                 self.state_limits()
             case _:
                 assert_never(command)

@@ -1,6 +1,7 @@
 """The engine as a whole: owns the loop's parts of one run, folds its facts, obeys commands. A live Session."""
 
 import asyncio
+import dataclasses
 import gc
 import random
 from collections.abc import Coroutine
@@ -11,19 +12,22 @@ from typing import Any
 import httpx
 from msgspec.structs import replace
 
+from tui.core.adapt import Pacer
 from tui.core.calls import CallPlan, State
 from tui.core.clock import nanoseconds, now_ns
-from tui.core.commands import AnyCommand, Close, Drain, Export, SaveCall, SaveScreenshot, Stop, Watch
-from tui.core.curl import curl
+from tui.core.commands import AnyCommand, Close, Drain, Export, SaveCall, SaveScreenshot, Seek, Stop, Watch
 from tui.core.entries import CallEntry
 from tui.core.errors import RecordError, UsageError
-from tui.core.facts import Fact, LaneClosed, Noticed, PhaseChanged
+from tui.core.facts import Fact, LaneClosed, Noticed, PhaseChanged, TextCame
 from tui.core.ledger import Ledger
 from tui.core.limits_view import Gauges
+from tui.core.objectives import Goodput
 from tui.core.picture import Painter, RunCard
+from tui.core.secrets import Mask
 from tui.core.snapshot import Snapshot
 from tui.core.summary import summary
 from tui.core.untrusted import clean_line
+from tui.engine.adapter import Adapter
 from tui.engine.asked_files import AskedFiles
 from tui.engine.attempt import Line
 from tui.engine.call import Ending
@@ -34,12 +38,13 @@ from tui.engine.limiter import Limiter
 from tui.engine.live_counts import count_live
 from tui.engine.plan_shelf import PlanShelf
 from tui.engine.pool import Pool
+from tui.engine.purse import Purse
 from tui.engine.record import RunRecord
+from tui.engine.request_text import RequestTexts
 from tui.engine.setup import RunSetup
 from tui.engine.tokens import TokenDesk
 from tui.engine.transport import make_transport, raise_file_limit
 from tui.files.price_book import PriceBook
-from tui.wire.chat import chat_url, request_body
 
 _ENDS_BY_ITSELF = (State.CONNECTING, State.STREAMING, State.BACKING_OFF)
 """In a run that drains: on the wire, or about to hear that it is not tried again."""
@@ -52,20 +57,26 @@ class Host:
 
     def __init__(self, setup: RunSetup) -> None:
         self.setup = setup
-        self.ledger = Ledger()
+        self.ledger = Ledger(Goodput(setup.objectives) if setup.objectives is not None else None)
         self.interrupted = False
         """Somebody stopped it before its end."""
         self.transport_note = ""
         self._card = RunCard(setup.job, setup.model, setup.endpoint.shown, setup.planned)
         self._watch = Watch()
-        self._painter = Painter(self.ledger, self._card)
+        mask = Mask(setup.endpoint.secrets)
+        self._painter = Painter(self.ledger, self._card, mask)
         self._tokens = TokenDesk(setup.model)
         self._record = RunRecord(setup, self.ledger, self._tokens, self._emit, self._not_recorded)
-        self._asked_files = AskedFiles(self.ledger, self._emit, lambda: self.folder, setup.endpoint.redact)
         self._shelf = PlanShelf()
+        self._requests = RequestTexts(setup.endpoint, self._shelf.get)
+        self._asked_files = AskedFiles(
+            self.ledger, self._emit, lambda: self.folder, setup.endpoint.redact, mask, self._requests.whole
+        )
         self._pool: Pool | None = None
         self._limiter: Limiter | None = None
         self._helm: Helm | None = None
+        self._purse: Purse | None = None
+        self._adapter: Adapter | None = None
         self._chores: set[asyncio.Task[None]] = set()
         self._pricing: asyncio.Task[None] | None = None
         self._over = False
@@ -82,19 +93,15 @@ class Host:
     def latest(self) -> Snapshot:
         """The run now; a finished one stands still."""
         now = self.ledger.ended_at if self.ledger.ended_at is not None else now_ns()
-        gauges = self._limiter.gauges if self._limiter is not None else Gauges()
+        gauges = self._gauges()
         picture = self._painter.picture(self._watch, now, gauges)
         if self._watch.focus_request and picture.focus is not None:
-            picture = replace(picture, focus=replace(picture.focus, request=self._request(picture.focus.pane.call)))
+            picture = replace(picture, focus=replace(picture.focus, request=self._requests.shown(picture.focus.pane.call)))
         return picture
 
-    def _request(self, call: int) -> str | None:
-        plan = self._shelf.get(call)
-        if plan is None:
-            return None
-        endpoint = self.setup.endpoint
-        names = [name for name, _ in endpoint.headers]
-        return curl(chat_url(endpoint.base_url), request_body(plan), names)
+    def _gauges(self) -> Gauges:
+        gauges = self._limiter.gauges if self._limiter is not None else Gauges()
+        return gauges if self._adapter is None else dataclasses.replace(gauges, belief=self._adapter.belief)
 
     def send(self, command: AnyCommand) -> None:
         """Obey a command. One that steers calls changes nothing after the end."""
@@ -103,8 +110,8 @@ class Host:
                 self._watch = command
                 if command.view == "wall":
                     self.ledger.places.wanted = command.count
-            case Close():
-                pass  # the screen's own affair
+            case Close() | Seek():
+                pass  # the screen's own affair; a run that happens now cannot be wound
             case Export() | SaveCall() | SaveScreenshot():
                 self._asked_files.obey(command)
             case Drain() | Stop():
@@ -132,6 +139,11 @@ class Host:
     def open(self) -> None:
         """What may fail for a reason of the user's: raises UsageError."""
         setup = self.setup
+        if setup.budget_usd is not None:
+            if setup.price is None:
+                hint = 'state one: --price "in=2.5,out=10"'
+                raise UsageError("--budget", f'no price is known for "{self._card.model}"', hint)
+            self._purse = Purse(setup.budget_usd, setup.price, self._not_paid)
         choice = make_transport(setup.endpoint.base_url, connect_timeout_s=setup.limits.connect_s)
         self.transport_note = choice.reason
         self._transport = choice.transport
@@ -187,6 +199,11 @@ class Host:
         return self._pool.corpus_error if self._pool is not None else None
 
     @property
+    def refused_for_money(self) -> int:
+        """Calls that ended because another attempt might have passed the budget."""
+        return self._purse.refused if self._purse is not None else 0
+
+    @property
     def notes(self) -> dict[str, str | None]:
         """What people should know about some rows of the summary."""
         return {"tokens": self._tokens.note, "cost": self._price_note, "wire": self.transport_note}
@@ -213,21 +230,32 @@ class Host:
             "record": self._card.record,
             "interrupted": self.interrupted,
             "never_sent": self._never_sent(),
+            "budget": self._budget_figures(),
         }
         price = self.ledger.prices.get(self._card.model)
         await asyncio.to_thread(self._record.close, self.figures, self.interrupted, price)
 
+    def _budget_figures(self) -> dict[str, Any] | None:
+        """USD as strings, so that no reader rounds them; `charged` holds the worst case of what is possibly billed."""
+        purse = self._purse
+        if purse is None:
+            return None
+        budget = purse.budget
+        usd = {"limit_usd": budget.limit, "charged_usd": budget.spent}
+        return {**{name: format(amount, "f") for name, amount in usd.items()}, "refused": purse.refused}
+
     def _never_sent(self) -> int:
         """Calls that were planned and of which nothing was sent."""
         ledger, planned = self.ledger, self._card.planned
-        unbegun = 0 if planned is None else max(0, planned - len(ledger.calls))
-        return unbegun + ledger.withdrawn
+        if planned is not None:
+            return max(0, planned - len(ledger.calls)) + ledger.withdrawn
+        return (self._pool.overdue() if self._pool is not None else 0) + ledger.withdrawn
 
     def _assemble(self, transport: httpx.AsyncBaseTransport, lag: LagMeter) -> tuple[Pool, Helm]:
         setup = self.setup
         line = Line.to(setup.endpoint, setup.limits, transport, lag.latest_ns)
         self._limiter = Limiter(setup.rpm, setup.tpm, setup.burst, self._lane_closed)
-        lane = Lane(line, self._limiter, setup.policy, random.Random(setup.seed), self._lane_stopped)
+        lane = Lane(line, self._limiter, setup.policy, random.Random(setup.seed), self._lane_stopped, self._purse)
         self._pool = Pool(
             setup.plans,
             lane,
@@ -237,8 +265,14 @@ class Host:
             self._finish,
             setup.planned,
             self._shelf.keep,
+            setup.schedule,
+            self._unreadable,
         )
         self._helm = Helm(self.ledger, self._pool, self._limiter, self._shelf, self._emit, self._one_more)
+        if setup.adapt:
+            pacer = Pacer(setup.rpm, setup.concurrency)
+            self._adapter = Adapter(pacer, self.ledger, self._pool, self._limiter, self._helm)
+            self._helm.on_limit = self._adapter.person_set
         return self._pool, self._helm
 
     async def _finish(self, plan: CallPlan, ending: Ending) -> None:
@@ -252,6 +286,8 @@ class Host:
 
     def _emit(self, fact: Fact) -> None:
         self.ledger.fold(fact)
+        if type(fact) is not TextCame:  # texts come with their attempt, packed
+            self._record.hear(fact)
 
     def _lane_closed(self, seconds: float, why: str) -> None:
         now = now_ns()
@@ -260,14 +296,32 @@ class Host:
     def _not_recorded(self, error: RecordError) -> None:
         self._drain(f"stopped: {error}")
 
+    def _not_paid(self, why: str) -> None:
+        # A run without end would go on refusing for good; of a known number of calls, a cheaper one may still fit.
+        if self.setup.planned is None:
+            # Later, for draining cancels whoever waits, and the call that is refused is one of them.
+            asyncio.get_running_loop().call_soon(self._drain_for_money, why)
+
+    def _drain_for_money(self, why: str) -> None:
+        assert self._pool is not None
+        if not self._pool.draining:
+            self._drain(f"stopped: a call {why}")
+
+    def _unreadable(self, error: UsageError) -> None:
+        # The pool begins nothing more by itself; what was begun before the bad place is sound, and is waited for.
+        self._state_draining(f"stopped: {error}")
+
     def _lane_stopped(self, why: str) -> None:
         self._drain(f"stopped: {why}")
 
     def _drain(self, why: str) -> None:
         assert self._pool is not None
+        self._state_draining(why)
+        self._pool.drain(lambda call: self.ledger.calls[call].state in _ENDS_BY_ITSELF)
+
+    def _state_draining(self, why: str) -> None:
         self._emit(Noticed(now_ns(), why))
         self._emit(PhaseChanged(now_ns(), "draining"))
-        self._pool.drain(lambda call: self.ledger.calls[call].state in _ENDS_BY_ITSELF)
 
     # ── chores beside the calls ────────────────────────────────────────────────────────────────────────
 
@@ -277,6 +331,8 @@ class Host:
             self.ledger.set_price(self._card.model, setup.price)
         else:
             self._pricing = self.beside(self._find_price())
+        if self._adapter is not None:
+            self.beside(self._adapter.run())
         if setup.duration_s is not None:
             self._card.deadline_at = now_ns() + nanoseconds(setup.duration_s)
             self.beside(self._end_in_time(setup.duration_s))

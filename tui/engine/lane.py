@@ -11,6 +11,7 @@ from tui.core.live_tokens import CHARS_A_TOKEN
 from tui.core.retry import RetryBudget, RetryPolicy
 from tui.engine.attempt import Line
 from tui.engine.limiter import Limiter
+from tui.engine.purse import Purse
 from tui.wire.hints import RateHint
 
 LONGEST_COOL_DOWN_S = 86_400.0
@@ -27,12 +28,15 @@ class Lane:
         policy: RetryPolicy,
         rng: random.Random,
         on_stopped: Callable[[str], None] = lambda why: None,
+        purse: Purse | None = None,
     ) -> None:
+        """`on_stopped` hears why nothing more can succeed; `purse` holds the money, None: as much as it takes."""
         self.line = replace(line, on_rate=self.heed)
         self.limiter = limiter
         self.policy = policy
         self.rng = rng
         self.budget = RetryBudget()
+        self.purse = purse
         self.stopped: str | None = None
         """Why nothing sent to this provider can succeed now."""
         self._ending = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Who may send now: first come, first served, under requests and tokens a minute, and the cool-down after a 429.
+"""Who may send now: first come, first served, under requests and tokens a minute, attempts at once, and a cool-down.
 
 Built on aiolimiter's leaky bucket, with what it does not give:
 
@@ -91,6 +91,10 @@ class Limiter:
         self._admitted: deque[Reservation] = deque()
         self._reserved = 0
         """Tokens of all that is in `_admitted`."""
+        self._most_reserved = 0
+        self._at_once: int | None = None
+        self._on_wire = 0
+        """Attempts that were admitted and have not ended."""
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
         self._paused = False
@@ -99,7 +103,7 @@ class Limiter:
         self._standing = 0
 
     async def acquire(self, tokens: int = 0) -> Reservation:
-        """Wait for one request's turn and `tokens` of the token limit.
+        """Wait for one request's turn and `tokens` of the token limit; whoever got it says when it has `ended`.
 
         Raises RequestTooLarge when the token limit can never hold it.
         """
@@ -125,7 +129,15 @@ class Limiter:
             reservation = Reservation(self._now(), tokens)
             self._admitted.append(reservation)
             self._reserved += tokens
+            self._most_reserved = max(self._most_reserved, self._reserved)
+            self._on_wire += 1
             return reservation
+
+    def ended(self) -> None:
+        """An admitted attempt is off the wire, however it ended. Once for each that was admitted."""
+        self._on_wire -= 1
+        if self._on_wire + 1 == self._at_once:  # only at this step does room come about for whoever waits
+            self._wake()
 
     def settle(self, reservation: Reservation, used: int) -> None:
         """The attempt used so many tokens in the end."""
@@ -136,6 +148,7 @@ class Limiter:
         self._forget(now)  # first: what leaves the window later must take along what it was last counted with
         if reservation.at > now - WINDOW_S - MARGIN_S:  # else it has left the window with what it reserved
             self._reserved += used - reservation.tokens
+            self._most_reserved = max(self._most_reserved, self._reserved)
         reservation.tokens = used
 
     def close_for(self, seconds: float, why: str) -> None:
@@ -158,11 +171,15 @@ class Limiter:
     def gauges(self) -> Gauges:
         """How it stands at this instant."""
         requests, tokens = self._requests, self._tokens
+        if tokens is not None:
+            self._forget(self._now())
         return Gauges(
             requests_level=requests.free if requests is not None else None,
             requests_size=requests.max_rate if requests is not None else None,
             tokens_level=tokens.free if tokens is not None else None,
             tokens_size=tokens.max_rate if tokens is not None else None,
+            tokens_reserved=self._reserved if tokens is not None else None,
+            tokens_reserved_peak=self._most_reserved if tokens is not None else None,
             in_limiter=self._standing,
         )
 
@@ -170,6 +187,14 @@ class Limiter:
         """Another rate from now on, also for whoever waits at this moment."""
         self.rpm = rpm
         self._requests = _request_bucket(rpm, self._burst)
+        self._wake()
+
+    def set_at_once(self, most: int | None) -> None:
+        """Admit while fewer attempts than `most` are on the wire, from now on; those that are stay. None: any number.
+
+        Slots alone do not keep a lowered number: calls that have a slot may all be standing here.
+        """
+        self._at_once = most
         self._wake()
 
     # ── waiting ────────────────────────────────────────────────────────────────────────────────────────
@@ -182,8 +207,8 @@ class Limiter:
         self._changed = asyncio.Event()
 
     def _wait_s(self, tokens: int) -> float:
-        """How long no request may go, as things stand: a pause, the cool-down, a full window, an empty bucket."""
-        if self._paused:
+        """How long no request may go, as things stand: a pause, a full wire, the cool-down, a full window, …"""
+        if self._paused or (self._at_once is not None and self._on_wire >= self._at_once):
             return math.inf
         now = self._now()
         self._forget(now)

@@ -1,13 +1,20 @@
-"""Slots pull calls from an iterator, so that a million of them cost no memory, and run them to their ends."""
+"""Slots pull calls from an iterator, so that a million of them cost no memory, and run them to their ends.
+
+With a schedule (an open loop) a call is begun when it is due, by a slot that stands ready for it; when none does, it is
+begun late and its lateness is queue time. Slots take turns: one of them waits for the next instant, the others for it.
+"""
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain, islice, takewhile
 
 from msgspec.structs import replace
 
 from tui.core.calls import CallPlan, State
-from tui.core.clock import now_ns
+from tui.core.clock import NS_PER_S, nanoseconds, now_ns
 from tui.core.errors import UsageError
 from tui.core.facts import Queued
 from tui.engine.attempt import Emit
@@ -16,6 +23,19 @@ from tui.engine.lane import Lane
 
 PROMPT_CHARS = 20_000
 """How much of a prompt people may want to see; the whole of it is in the record."""
+MOST_OVERDUE = 1_000_000
+"""How far the calls are counted that a schedule wanted and no slot took up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A call that a slot may begin now."""
+
+    plan: CallPlan
+    at: int
+    due_at: int
+    slot_ready: bool = False
+    retry_of: int | None = None
 
 
 class Pool:
@@ -31,11 +51,15 @@ class Pool:
         finish: Callable[[CallPlan, Ending], Awaitable[None]],
         planned: int | None = None,
         on_begun: Callable[[CallPlan], None] = lambda plan: None,
+        schedule: Iterator[float] | None = None,
+        on_unreadable: Callable[[UsageError], None] = lambda error: None,
     ) -> None:
         """`room` waits until the record can take another call; `finish` puts an ended one on record.
 
         `planned` is how many plans there are, when known: more slots than that are not opened. `on_begun` hears of
-        each call with the number that it got.
+        each call with the number that it got. `schedule` says when each plan is due: seconds since `run` began,
+        ascending, at least as many as there are plans. None: when a slot takes it up. `on_unreadable` hears of an
+        error in the plans, after which nothing more is dispatched; calls that were begun go on.
         """
         self._plans = plans
         self._lane = lane
@@ -44,7 +68,19 @@ class Pool:
         self._finish = finish
         self._on_begun = on_begun
         self.concurrency = concurrency
+        lane.limiter.set_at_once(concurrency)
         self._planned = planned
+        self._schedule = schedule
+        self._on_unreadable = on_unreadable
+        self._origin = now_ns()
+        """The instant of the schedule's 0: it moves by each pause, for what nobody dispatches is not late."""
+        self._paused_at: int | None = None
+        self._drained_at: int | None = None
+        self._coming: tuple[CallPlan, float | None] | None = None
+        """The next plan, when it had to be read before it was due, and its instant in the schedule."""
+        self._turn = asyncio.Lock()
+        self._changed = asyncio.Event()
+        """Set when whoever waits for an instant must look again."""
         self._again: deque[tuple[CallPlan, int]] = deque()
         """Calls to do once more, before the plans go on, and which call each was."""
         self._shift = 0
@@ -73,6 +109,9 @@ class Pool:
         Cancelled, it cancels the calls and waits for their ends first.
         """
         self._fill()
+        self._origin = now_ns()
+        if self._paused_at is not None:
+            self._paused_at = self._origin
         try:
             while self._slots:
                 slot = await self._ended.get()
@@ -84,8 +123,10 @@ class Pool:
             raise
 
     def set_concurrency(self, concurrency: int) -> None:
-        """More slots at once; fewer as running calls end."""
+        """More slots at once; fewer as running calls end. Of calls that wait, no more than that many are sent."""
         self.concurrency = concurrency
+        self._lane.limiter.set_at_once(concurrency)
+        self._wake()
         if not self._draining:
             self._fill()
 
@@ -95,15 +136,22 @@ class Pool:
         self._again.append((plan, plan.id))
         if self._planned is not None:
             self._planned += 1
+        self._wake()
         self._fill()
 
     def pause(self) -> None:
-        """Dispatch nothing for now, neither new calls nor those that wait for the limiter."""
+        """Dispatch nothing for now, neither new calls nor those that wait for the limiter. A schedule stands still."""
+        if self._paused_at is None:
+            self._paused_at = now_ns()
         self._may_dispatch.clear()
+        self._wake()
         self._lane.limiter.pause()
 
     def resume(self) -> None:
         """Dispatch again."""
+        if self._paused_at is not None:
+            self._origin += now_ns() - self._paused_at
+            self._paused_at = None
         self._may_dispatch.set()
         self._lane.limiter.resume()
 
@@ -115,6 +163,9 @@ class Pool:
             if not ends_by_itself(call):
                 task.cancel()
         self.resume()
+        self._wake()
+        if self._drained_at is None:
+            self._drained_at = now_ns()
 
     def stop(self) -> None:
         """Cancel whatever runs."""
@@ -125,21 +176,75 @@ class Pool:
         if (task := self._running.get(call)) is not None:
             task.cancel()
 
-    def _next(self) -> tuple[CallPlan, int | None] | None:
-        """The next plan, and the call that it does again; None when there is none, or the corpus is unreadable."""
-        if self._again:
-            plan, retry_of = self._again.popleft()
-            self._shift += 1
-            return replace(plan, id=self._last_id + 1, due_at=None), retry_of
+    def overdue(self) -> int:
+        """Calls that the schedule wanted before dispatch was told to end, and that no slot took up.
+
+        For plans without an end. To be asked once, afterwards: it uses the schedule up. At most `MOST_OVERDUE`.
+        """
+        if self._schedule is None or self._drained_at is None:
+            return 0
+        end_s = (self._drained_at - self._origin) / NS_PER_S
+        read = [] if self._coming is None or self._coming[1] is None else [self._coming[1]]
+        wanted = takewhile(lambda offset_s: offset_s <= end_s, chain(read, self._schedule))
+        return sum(1 for _ in islice(wanted, MOST_OVERDUE))
+
+    # ── which call is next, and when ───────────────────────────────────────────────────────────────────
+
+    async def _next_turn(self) -> _Turn | None:
+        """Wait for the next call that may begin; None when this slot is to end."""
+        ready_at = now_ns()
+        async with self._turn:
+            while True:
+                await self._room()
+                await self._may_dispatch.wait()
+                if self._draining or self._open_slots > self.concurrency:
+                    return None
+                now = now_ns()
+                if self._again:
+                    plan, retry_of = self._again.popleft()
+                    self._shift += 1
+                    # One that is done again was due once; now it is due when a slot takes it up.
+                    return _Turn(replace(plan, id=self._last_id + 1, due_at=None), now, now, retry_of=retry_of)
+                if self._coming is None:
+                    self._coming = self._read()
+                if self._coming is None:
+                    return None
+                plan, offset_s = self._coming
+                wanted_at = plan.due_at if offset_s is None else self._origin + nanoseconds(offset_s)
+                if wanted_at is not None and wanted_at > now:
+                    await self._wait((wanted_at - now) / NS_PER_S)
+                    continue
+                self._coming = None
+                plan = replace(plan, id=plan.id + self._shift) if self._shift else plan
+                if wanted_at is None:
+                    return _Turn(plan, now, now)
+                return _Turn(plan, now, wanted_at, slot_ready=ready_at <= wanted_at)
+
+    def _read(self) -> tuple[CallPlan, float | None] | None:
+        """The next plan and its instant; None when there is none, or the corpus is unreadable."""
         try:
-            following = next(self._plans, None)
+            plan = next(self._plans, None)
         except UsageError as error:
             self.corpus_error = error
             self._draining = True
+            self._on_unreadable(error)
             return None
-        if following is None:
+        if plan is None:
             return None
-        return (replace(following, id=following.id + self._shift) if self._shift else following), None
+        return plan, None if self._schedule is None else next(self._schedule)
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait so long, or until something changes."""
+        changed = self._changed
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await changed.wait()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    # ── slots ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _fill(self) -> None:
         most = self.concurrency if self._planned is None else min(self.concurrency, self._planned)
@@ -156,20 +261,14 @@ class Pool:
             self._open_slots -= 1
 
     async def _run_calls(self) -> None:
-        while True:
-            await self._room()
-            await self._may_dispatch.wait()
-            if self._draining or self._open_slots > self.concurrency:
-                return
-            following = self._next()
-            if following is None:
-                return
-            plan, retry_of = following
+        while (turn := await self._next_turn()) is not None:
+            plan = turn.plan
             self._last_id = plan.id
             self._on_begun(plan)
-            now = now_ns()
-            due_at = now if plan.due_at is None else plan.due_at
-            self._emit(Queued(plan.id, now, due_at, plan.model, plan.prompt[:PROMPT_CHARS], plan.warmup, retry_of))
+            prompt = plan.prompt[:PROMPT_CHARS]
+            self._emit(
+                Queued(plan.id, turn.at, turn.due_at, plan.model, prompt, plan.warmup, turn.retry_of, turn.slot_ready)
+            )
             call = asyncio.create_task(run_call(plan, self._lane, self._emit), name=f"call-{plan.id}")
             self._running[plan.id] = call
             try:

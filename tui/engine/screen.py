@@ -15,7 +15,7 @@ import msgspec
 from tui.core.child import child_environment, python_child
 from tui.core.commands import AnyCommand, Close
 from tui.core.errors import UsageError
-from tui.core.frames import FrameError, Frames, frame
+from tui.core.frames import FRAME_LIMIT, FrameError, Frames, frame
 from tui.core.session import Session
 from tui.core.snapshot import Snapshot
 
@@ -80,7 +80,11 @@ class Screen:
         if len(self._unsent) > UNSENT_LIMIT:
             self.dropped += 1
         else:
-            self._send(frame(self._encoder.encode(self._picture())))
+            picture = self._encoder.encode(self._picture())
+            if len(picture) > FRAME_LIMIT:
+                self.dropped += 1  # the screen would take it for nonsense, and go
+            else:
+                self._send(frame(picture))
         # A late picture shifts the next ones: catching up would draw two for one pair of eyes.
         self._due = max(self._due + 1 / FRAMES_PER_S, loop.time())
         if self._sock.fileno() >= 0:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from tui.core.calls import CallPlan
 from tui.core.money import Price
+from tui.core.objectives import Objectives
 from tui.core.retry import RetryPolicy
 from tui.engine.endpoint import Endpoint, TimeLimits
 
@@ -21,6 +23,8 @@ class RunSetup:
     plans: Iterator[CallPlan]
     planned: int | None
     """How many plans there will be; None when only time ends the run."""
+    schedule: Iterator[float] | None = None
+    """When each plan is due, in seconds since the run's start; None: when a slot falls free."""
     duration_s: float | None = None
     """Dispatch stops after so long."""
     concurrency: int = 8
@@ -31,8 +35,16 @@ class RunSetup:
     limits: TimeLimits = field(default_factory=TimeLimits)
     price: Price | None = None
     """Overrides the price book."""
+    objectives: Objectives | None = None
+    """What a call must meet to count as goodput."""
+    budget_usd: Decimal | None = None
+    """USD that the run may not pass; needs `price`."""
+    adapt: bool = False
+    """Find the rate and the number at once that the server bears; `rpm` and `concurrency` are the most."""
     seed: int | None = None
     out: Path | None = None
     """The folder that gets the run's folder; None keeps nothing."""
+    keep_text: bool = True
+    """False: prompts and answers stay out of the record; errors and figures are in it."""
     notes: dict[str, Any] = field(default_factory=dict)
     """What the record should say of how the run was asked for; no secrets."""

@@ -22,7 +22,7 @@ import msgspec
 from tui.core.errors import RecordError, UsageError
 from tui.core.records import CallRecord
 from tui.core.untrusted import clean_line
-from tui.files.journal_rows import SCHEMA, SCHEMA_VERSION, insert_call, upsert_run
+from tui.files.journal_rows import SCHEMA, SCHEMA_VERSION, append_run_log, insert_call, upsert_run
 from tui.files.run_folder import open_private
 
 MAX_GROUP = 50
@@ -38,7 +38,7 @@ class _Entry:
 
     def __init__(
         self,
-        what: CallRecord | tuple[tuple[str, str], ...],
+        what: CallRecord | tuple[tuple[str, str], ...] | bytes,
         on_commit: Callable[[], None] | None,
         on_error: Callable[[RecordError], None] | None,
     ) -> None:
@@ -123,6 +123,10 @@ class Journal:
         """Write fields of the run (JSON values), replacing those of the same names; as `append`."""
         self._put(_Entry(_run_fields(fields), None, None))
 
+    def log_run(self, chunk: bytes, on_error: Callable[[RecordError], None] | None = None) -> None:
+        """Have a chunk of what was stated of the run written, in order; as `append`."""
+        self._put(_Entry(chunk, None, on_error))
+
     async def room(self) -> None:
         """Wait until fewer than `MAX_BACKLOG` records wait for the disk; RecordError when the journal failed."""
         while True:
@@ -200,6 +204,8 @@ class Journal:
             for entry in group:
                 if isinstance(entry.what, CallRecord):
                     insert_call(connection, entry.what)
+                elif isinstance(entry.what, bytes):
+                    append_run_log(connection, entry.what)
                 else:
                     upsert_run(connection, entry.what)
         self.commits += 1

@@ -2,8 +2,10 @@
 
 import json
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,26 +13,75 @@ from typing import Any
 from tui.core.errors import UsageError
 from tui.core.records import CallRecord
 from tui.core.untrusted import clean_line
-from tui.files.journal_rows import READ_ATTEMPTS, READ_CALLS, SCHEMA_VERSION, attempt_of, call_of
+from tui.files.journal_rows import (
+    FIRST_WITH_TRACES,
+    READ_ATTEMPTS,
+    READ_CALLS,
+    READ_RUN_LOG,
+    READ_TRACES,
+    SCHEMA_VERSION,
+    attempt_of,
+    call_of,
+    inflated,
+)
+
+_RIGHT_FILE = "name the journal.db of a run's folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A journal with everything that a replay needs, as it is on the disk."""
+
+    fields: dict[str, Any]
+    """Of the run."""
+    records: list[CallRecord]
+    traces: dict[int, bytes]
+    """By call."""
+    run_log: list[bytes]
 
 
 def read_run(path: Path) -> dict[str, Any]:
     """The run's fields; UsageError that names the file when it is no journal."""
     with _reading(path) as connection:
-        return {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM run")}
+        return _fields(connection)
 
 
 def read_journal(path: Path) -> Iterator[CallRecord]:
     """Every committed record, by call number, a few in memory at a time; UsageError when it is no journal."""
     with _reading(path) as connection:
-        attempts = groupby(connection.execute(READ_ATTEMPTS), key=lambda row: row[0])
-        call, rows = next(attempts, (None, iter(())))
-        for row in connection.execute(READ_CALLS):
-            if call == row[0]:
-                yield call_of(row, tuple(attempt_of(attempt) for attempt in rows))
-                call, rows = next(attempts, (None, iter(())))
-            else:
-                yield call_of(row, ())
+        yield from _records(connection)
+
+
+def read_recording(path: Path) -> Recording:
+    """A journal for a replay, one state of all of it; UsageError when it is none, or too old to have traces."""
+    with _reading(path) as connection:
+        if connection.execute("PRAGMA user_version").fetchone()[0] < FIRST_WITH_TRACES:
+            raise UsageError(
+                clean_line(str(path)),
+                "was recorded before runs kept when each piece of text came",
+                "record a new run; this one's figures are in its summary.json",
+            )
+        return Recording(
+            _fields(connection),
+            list(_records(connection)),
+            {call: inflated(trace) for call, trace in connection.execute(READ_TRACES)},
+            [inflated(chunk) for (chunk,) in connection.execute(READ_RUN_LOG)],
+        )
+
+
+def _fields(connection: sqlite3.Connection) -> dict[str, Any]:
+    return {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM run")}
+
+
+def _records(connection: sqlite3.Connection) -> Iterator[CallRecord]:
+    attempts = groupby(connection.execute(READ_ATTEMPTS), key=lambda row: row[0])
+    call, rows = next(attempts, (None, iter(())))
+    for row in connection.execute(READ_CALLS):
+        if call == row[0]:
+            yield call_of(row, tuple(attempt_of(attempt) for attempt in rows))
+            call, rows = next(attempts, (None, iter(())))
+        else:
+            yield call_of(row, ())
 
 
 @contextmanager
@@ -49,9 +100,7 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
             if version > SCHEMA_VERSION:
                 raise UsageError(where, "was written by a newer version", "update: pip install -U streamweir")
             if version == 0:
-                raise UsageError(where, "holds no run", "name the journal.db of a run's folder")
+                raise UsageError(where, "holds no run", _RIGHT_FILE)
             yield connection
-    except sqlite3.Error as error:
-        raise UsageError(
-            where, f"cannot be read: {clean_line(str(error))}", "name the journal.db of a run's folder"
-        ) from error
+    except (sqlite3.Error, zlib.error) as error:
+        raise UsageError(where, f"cannot be read: {clean_line(str(error))}", _RIGHT_FILE) from error

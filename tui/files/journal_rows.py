@@ -6,6 +6,7 @@ a BLOB in "surrogatepass" UTF-8, any other as TEXT that every SQLite tool can re
 
 import json
 import sqlite3
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,8 +15,10 @@ import msgspec
 from tui.core.calls import State, Usage
 from tui.core.records import AttemptRecord, CallRecord, ChoiceRecord, ToolCallRecord
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """In `PRAGMA user_version`. A reader refuses a higher one."""
+FIRST_WITH_TRACES = 2
+"""Older ones cannot be replayed; they are read as before."""
 
 SCHEMA = """
 CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -37,6 +40,8 @@ CREATE TABLE results (
     text TEXT NOT NULL, reasoning_text TEXT NOT NULL, tool_calls TEXT NOT NULL, choices TEXT NOT NULL,
     finish_reason TEXT, error TEXT
 );
+CREATE TABLE traces (call INTEGER PRIMARY KEY REFERENCES calls, trace BLOB NOT NULL);
+CREATE TABLE run_log (number INTEGER PRIMARY KEY, chunk BLOB NOT NULL);
 CREATE INDEX calls_by_item ON calls (item_key);
 """
 
@@ -51,6 +56,9 @@ SELECT call, sent_s, written_s, headers_s, first_token_s, last_token_s, ended_s,
        prompt, completion, reasoning, cached, usage_estimated, possibly_billed, superseded_text
 FROM attempts ORDER BY call, number
 """
+
+READ_TRACES = "SELECT call, trace FROM traces"
+READ_RUN_LOG = "SELECT chunk FROM run_log ORDER BY number"
 
 Stored = str | bytes | None
 
@@ -107,6 +115,19 @@ def insert_call(connection: sqlite3.Connection, record: CallRecord) -> None:
             _stored(record.error),
         ),
     )
+
+    if record.trace:
+        connection.execute("INSERT INTO traces VALUES (?, ?)", (record.id, zlib.compress(record.trace)))
+
+
+def append_run_log(connection: sqlite3.Connection, chunk: bytes) -> None:
+    """Write what was stated of the run, after what was written before, in the transaction that is open."""
+    connection.execute("INSERT INTO run_log (chunk) VALUES (?)", (zlib.compress(chunk),))
+
+
+def inflated(stored: bytes) -> bytes:
+    """A trace or a chunk as it was given; zlib.error when it is none."""
+    return zlib.decompress(stored)
 
 
 def upsert_run(connection: sqlite3.Connection, fields: Iterable[tuple[str, str]]) -> None:

@@ -1,0 +1,170 @@
+"""Money while calls run: what waits for it, what is refused, and that nothing is ever spent beyond the budget."""
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from call_under_test import AT_ONCE, Witness, a_plan, lane_to
+from rude_server import DONE, END, STOP, STREAM, USAGE, WELL, RudeServer, refuses, says, then_resets, words
+
+from tui.core.calls import CallPlan, State, Usage
+from tui.core.errors import UsageError
+from tui.core.facts import Admitted, Sent
+from tui.core.money import Price, cost_of
+from tui.core.objectives import parse_goodput
+from tui.engine.endpoint import Endpoint
+from tui.engine.host import Host
+from tui.engine.limiter import Limiter
+from tui.engine.purse import OverBudget, Purse
+from tui.engine.setup import RunSetup
+from tui.simulator.server import Simulator
+from tui.simulator.settings import SimulatorSettings
+
+PRICE = Price(Decimal(1), Decimal(10), origin="--price")
+PLAN = a_plan(max_tokens=8)
+WORST = Purse(Decimal(1), PRICE).worst(PLAN)
+
+
+async def test_what_does_not_fit_now_waits_for_what_is_under_way() -> None:
+    purse = Purse(WORST, PRICE)
+    await purse.reserve(WORST)
+    waits = asyncio.create_task(purse.reserve(WORST))
+    await asyncio.sleep(0)
+    assert not waits.done()
+    purse.settle(WORST, None, may_be_billed=False)
+    await waits
+    assert (purse.budget.reserved, purse.refused) == (WORST, 0)
+
+
+async def test_who_waits_is_refused_once_it_can_never_fit() -> None:
+    heard: list[str] = []
+    purse = Purse(WORST, PRICE, heard.append)
+    await purse.reserve(WORST)
+    waits = asyncio.create_task(purse.reserve(WORST))
+    await asyncio.sleep(0)
+    purse.settle(WORST, Usage(1, 1), may_be_billed=True)
+    with pytest.raises(OverBudget, match=r"may cost up to .* of the budget of .* is left"):
+        await waits
+    assert (purse.refused, len(heard)) == (1, 1)
+    assert purse.budget.spent == cost_of(Usage(1, 1), PRICE)
+
+
+async def test_a_request_that_nothing_bounds_is_refused_and_nothing_is_sent() -> None:
+    witness = Witness()
+    async with RudeServer(WELL) as server, lane_to(server) as lane:
+        lane.purse = Purse(Decimal(1), PRICE)
+        ending = await witness.run(lane)
+    assert (ending.state, witness.of(Sent)) == (State.REFUSED, [])
+    assert "states no most tokens" in (ending.error or "")
+    witness.check()
+
+
+CASES: dict[str, tuple[Any, Decimal]] = {
+    "delivered with a usage": (says(STREAM + words("Hi") + STOP + USAGE + DONE + END), Decimal(-1)),
+    "delivered without one": (says(STREAM + words("Hi") + STOP + DONE + END), WORST),
+    "refused": (refuses("400 Bad", "no"), Decimal(0)),
+    "reset after the request": (then_resets(), WORST),
+    "cut after the first token": (then_resets(STREAM, words("Hi")), WORST),
+}
+
+
+@pytest.mark.parametrize(("act", "charged"), CASES.values(), ids=CASES)
+async def test_an_attempt_is_charged_by_its_usage_or_by_the_worst_it_may_have_cost(act: Any, charged: Decimal) -> None:
+    witness = Witness()
+    async with RudeServer(act) as server, lane_to(server) as lane:
+        lane.policy = type(lane.policy)(attempts=1)
+        lane.purse = Purse(Decimal(1), PRICE)
+        await witness.run(lane, PLAN)
+        usage = witness.entry().attempts[0].usage
+        expected = charged if charged >= 0 else cost_of(usage, PRICE)  # type: ignore[arg-type]
+        assert (lane.purse.budget.spent, lane.purse.budget.reserved) == (expected, 0)
+
+
+async def test_a_repeated_attempt_reserves_anew_and_is_given_up_where_it_does_not_fit() -> None:
+    witness = Witness()
+    async with RudeServer(then_resets(), WELL) as server, lane_to(server) as lane:
+        lane.purse = Purse(WORST * Decimal("1.5"), PRICE)
+        ending = await witness.run(lane, PLAN)
+        assert (len(witness.of(Sent)), lane.purse.refused) == (1, 1)
+    assert ending.state is State.FAILED
+    assert "another attempt may cost up to" in (ending.error or "")
+    witness.check()
+
+
+async def test_a_call_that_is_cancelled_in_the_limiters_queue_gives_its_money_back() -> None:
+    witness = Witness()
+    limiter = Limiter()
+    limiter.pause()
+    async with RudeServer(WELL) as server, lane_to(server, limiter=limiter) as lane:
+        lane.purse = Purse(WORST, PRICE)
+        call = asyncio.create_task(witness.run(lane, PLAN))
+        while not lane.purse.budget.reserved:  # noqa: ASYNC110 - the purse sets no event
+            await asyncio.sleep(0)
+        call.cancel()
+        assert (await call).state is State.CANCELLED
+        assert (lane.purse.budget.reserved, lane.purse.budget.spent) == (0, 0)
+    assert witness.of(Admitted) == []
+
+
+# ── whole runs ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def a_setup(base_url: str, calls: int | None, **more: Any) -> RunSetup:
+    def plans():  # type: ignore[no-untyped-def]
+        number = 0
+        while calls is None or number < calls:
+            number += 1
+            yield CallPlan(number, "m", PLAN.messages, PLAN.params)
+
+    options: dict[str, Any] = {"concurrency": 8, "policy": AT_ONCE, "price": PRICE, "seed": 1, **more}
+    return RunSetup("load", "m", Endpoint(base_url), plans(), calls, **options)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_run_with_faults_of_every_kind_never_spends_more_than_its_budget(seed: int) -> None:
+    rude = SimulatorSettings(
+        ttft_s=0.001, itl_s=0.0002, tokens=8, models=(("m", 1.0),), seed=seed,
+        reset_rate=0.2, error_rate=0.15, refuse_rate=0.1, retry_after_s=0.001,
+    )  # fmt: skip
+    limit = WORST * 12
+    async with Simulator(rude) as simulator:
+        host = Host(a_setup(simulator.base_url, 120, budget_usd=limit))
+        figures = await host.run()
+        served = simulator.truth()
+    assert Decimal(figures["cost_usd"]) <= limit
+    assert Decimal(figures["budget"]["charged_usd"]) <= limit
+    assert len(served) >= 12
+    assert figures["calls"]["refused"] > 0
+    assert host.refused_for_money == figures["budget"]["refused"] >= figures["calls"]["refused"]
+    assert host.ledger.states[State.WAITING] == 0
+
+
+async def test_a_run_without_end_stops_when_the_money_does() -> None:
+    quick = SimulatorSettings(ttft_s=0.001, itl_s=0.0002, tokens=8, models=(("m", 1.0),))
+    async with Simulator(quick) as simulator:
+        host = Host(a_setup(simulator.base_url, None, duration_s=600.0, budget_usd=WORST * 3))
+        async with asyncio.timeout(20):
+            figures = await host.run()
+    assert 1 <= figures["calls"]["refused"] <= 8
+    assert figures["calls"]["done"] >= 3
+    assert "of the budget of" in (host.ledger.notice or "")
+    assert not host.interrupted
+
+
+def test_a_budget_without_a_price_is_no_run() -> None:
+    with pytest.raises(UsageError, match="no price is known"):
+        Host(a_setup("http://127.0.0.1:9/v1", 1, price=None, budget_usd=WORST)).open()
+
+
+async def test_goodput_is_in_the_picture_and_in_the_summary() -> None:
+    quick = SimulatorSettings(ttft_s=0.001, itl_s=0.0002, tokens=8, models=(("m", 1.0),))
+    async with Simulator(quick) as simulator:
+        host = Host(a_setup(simulator.base_url, 6, objectives=parse_goodput("e2e:20s queue:20s")))
+        figures = await host.run()
+    goodput = host.latest.goodput
+    assert goodput is not None
+    assert (goodput.met, goodput.ended, goodput.share) == (6, 6, 1.0)
+    assert goodput.objectives.startswith("e2e ≤ 20")
+    assert (figures["goodput"]["share"], figures["goodput"]["met"]) == (1.0, 6)
+    assert figures["budget"] is None

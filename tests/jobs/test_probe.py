@@ -1,0 +1,113 @@
+"""A probe over real sockets: every outcome becomes evidence, facts go to a ledger, and money and Ctrl-C end it."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tui.core import probe
+from tui.core.commands import Drain, Pause, Stop, Watch
+from tui.core.errors import UsageError
+from tui.core.money import parse_price
+from tui.engine.endpoint import Endpoint
+from tui.jobs.probe import ProbeSession, ProbeSetup
+from tui.simulator.server import Simulator
+
+pytestmark = pytest.mark.usefixtures("_without_a_rest")
+PRICE = parse_price("in=1,out=1")
+
+
+@pytest.fixture
+def _without_a_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pause after the first request tells windows apart, and there are none here."""
+    monkeypatch.setattr(probe, "GAP_S", 0.01)
+
+
+def setup_for(simulator: Simulator, **changes: Any) -> ProbeSetup:
+    return ProbeSetup(**{"endpoint": Endpoint(simulator.base_url), "model": "sim", **changes})
+
+
+def server_with(**changes: Any) -> Any:
+    quick = {"ttft_s": 0.05, "rpm": 240, "burst": 10}
+    return pytest.mark.parametrize("simulator", [quick | changes], indirect=True)
+
+
+@server_with()
+async def test_a_bucket_is_found_and_every_request_of_it_is_on_record(simulator: Simulator) -> None:
+    notes: list[str] = []
+    session = ProbeSession(setup_for(simulator), notes.append)
+    verdict = await session.run()
+    assert verdict.kind == "token-bucket"
+    assert verdict.found
+    assert verdict.rpm.estimate == pytest.approx(240, rel=0.05)
+    assert verdict.burst.estimate == 10
+    assert verdict.command == "weir load --rpm 240 --burst 10"
+    assert verdict.requests == len(simulator.truth()) == session.ledger.attempts
+    assert verdict.refusal is not None
+    assert verdict.refusal.status == 429
+    assert "retry-after" in dict(verdict.refusal.headers)
+    snapshot = session.latest
+    assert (snapshot.run.job, snapshot.run.phase) == ("probe", "finished")
+    assert snapshot.run.notice == verdict.command
+    assert any("token bucket" in note for note in notes)
+
+
+@server_with(burst=8, concurrency_limit=3)
+async def test_a_limit_on_how_many_at_once_is_met_first(simulator: Simulator) -> None:
+    verdict = await ProbeSession(setup_for(simulator)).run()
+    assert verdict.concurrency is not None
+    assert verdict.concurrency.estimate == 3
+    assert verdict.kind == "token-bucket"
+
+
+@server_with()
+async def test_the_budget_is_never_passed(simulator: Simulator) -> None:
+    # The worst case of a request is about 600 tokens; what one really costs is far less.
+    budget = Decimal("0.00065")
+    session = ProbeSession(setup_for(simulator, price=PRICE, budget=budget))
+    verdict = await session.run()
+    assert session.over_budget
+    assert verdict.stopped == "the budget is used up"
+    assert session.ledger.spent.amount is not None
+    assert 0 < session.ledger.spent.amount <= budget
+    assert 1 < verdict.requests == len(simulator.truth()) < 10
+
+
+@server_with()
+async def test_a_budget_without_a_price_is_refused_before_anything_is_sent(simulator: Simulator) -> None:
+    with pytest.raises(UsageError, match="no price is known"):
+        ProbeSession(setup_for(simulator, budget=Decimal(1)))
+    assert simulator.truth() == []
+
+
+@pytest.mark.parametrize("command", [Drain(), Stop()])
+@server_with()
+async def test_whoever_ends_it_gets_what_is_known(simulator: Simulator, command: Drain | Stop) -> None:
+    def once_refused(note: str) -> None:
+        if note.startswith("refused after"):
+            session.send(command)
+
+    session = ProbeSession(setup_for(simulator), once_refused)
+    verdict = await session.run()
+    assert session.interrupted
+    assert verdict.stopped == "interrupted"
+    assert not verdict.found
+    assert (verdict.burst.low or 0) >= 8
+
+
+@server_with()
+async def test_a_model_that_is_not_there_is_the_reason(simulator: Simulator) -> None:
+    verdict = await ProbeSession(setup_for(simulator, model="other")).run()
+    assert not verdict.found
+    assert verdict.stopped is not None
+    assert verdict.stopped.startswith("HTTP 404")
+    assert verdict.requests == 1
+
+
+@server_with()
+async def test_a_probe_is_watched_like_any_run_and_keeps_its_own_pace(simulator: Simulator) -> None:
+    session = ProbeSession(setup_for(simulator, max_requests=2))
+    session.send(Watch(view="table", count=5))
+    session.send(Pause())
+    await session.run()
+    assert [row.call for row in session.latest.rows] == [1, 2]

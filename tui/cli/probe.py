@@ -1,0 +1,167 @@
+"""`weir probe`: where a provider's limit is, what happens there, and what gets through."""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from tui.cli.parsing import EXIT_BUDGET, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, Parser, duration, whole
+from tui.cli.target import add_target
+from tui.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from tui.core.probe_verdict import Verdict
+    from tui.engine.screen import Screen
+    from tui.jobs.probe import ProbeSession, ProbeSetup
+
+
+EXAMPLES = """examples:
+  weir probe --base-url http://127.0.0.1:8600 -m sim-fast
+  weir probe -m gpt-4o-mini --budget 0.05
+  weir probe -m gpt-4o-mini --json | jq -r .command
+
+A probe uses the limit up once and watches how it comes back: for a minute or two, others under the same key are
+refused. Limits are taken to be a minute's. Nothing is sent twice, and no wait that the server asks for is cut short.
+
+exit codes: 0 verdict found · 1 none, and why · 2 usage error · 4 budget reached · 130 interrupted
+"""
+
+
+def add_probe(verbs: "argparse._SubParsersAction[Parser]") -> None:
+    """The verb and its flags."""
+    parser = verbs.add_parser("probe", help="find a provider's rate limit with few requests", epilog=EXAMPLES)
+    add_target(parser)
+    bounds = parser.add_argument_group("how far to go")
+    bounds.add_argument(
+        "--max-requests", type=whole(2), default=2_000, metavar="N", help="requests in all (default: 2,000)"
+    )
+    bounds.add_argument(
+        "--max-concurrency", type=whole(1), default=64, metavar="N", help="requests at once (default: 64)"
+    )
+    bounds.add_argument("--time", type=duration, default=300.0, metavar="DURATION", help="in all (default: 5m)")
+    bounds.add_argument("--budget", metavar="USD", help="what all requests may cost at worst")
+    result = parser.add_argument_group("result")
+    result.add_argument("--price", metavar="RATES", help="USD per million tokens: in=2.5,out=10,cached=1.25")
+    result.add_argument(
+        "--ui", choices=("dashboard", "plain", "none"), help="default: dashboard on a terminal, else plain"
+    )
+    result.add_argument("--json", action="store_true", help="print the verdict as one JSON object")
+    parser.set_defaults(run=run_probe)
+
+
+def run_probe(args: argparse.Namespace) -> int:
+    """Resolve the flags into a setup and probe."""
+    from tui.cli.running import choose_ui
+    from tui.cli.target import endpoint_from, limits_from, params_from
+    from tui.core.budget import parse_budget
+    from tui.core.money import parse_price
+    from tui.engine.models import only_model
+    from tui.jobs.probe import ProbeSetup
+
+    endpoint = endpoint_from(args)
+    params, limits = params_from(args), limits_from(args)
+    answers = params.get("n", 1)
+    if answers != 1:
+        raise UsageError("--extra-body", '"n" makes requests count for more than one', "leave it out")
+    price = parse_price(args.price) if args.price is not None else None
+    budget = parse_budget(args.budget) if args.budget is not None else None
+    model = args.model if args.model is not None else asyncio.run(only_model(endpoint))
+    setup = ProbeSetup(
+        endpoint=endpoint,
+        model=model,
+        params=params,
+        system=args.system,
+        limits=limits,
+        max_requests=args.max_requests,
+        max_concurrency=args.max_concurrency,
+        time_s=args.time,
+        price=price,
+        budget=budget,
+    )
+    return asyncio.run(_run(setup, choose_ui(args.ui), args.json))
+
+
+async def _run(setup: "ProbeSetup", ui: str, as_json: bool) -> int:
+    from dataclasses import replace
+
+    from tui.core.commands import Drain, Stop
+    from tui.engine.screen import Screen
+    from tui.files.price_book import PriceBook
+    from tui.jobs.probe import ProbeSession
+
+    if setup.budget is not None and setup.price is None:
+        setup = replace(setup, price=await PriceBook().find(setup.model, setup.endpoint.base_url))
+    session = ProbeSession(setup, _narrate if ui == "plain" else _keep_quiet)
+    screen = Screen(session) if ui == "dashboard" else None
+    stopped = asyncio.Event()
+
+    def stop(command: Drain | Stop) -> None:
+        stopped.set()
+        session.send(command)
+
+    loop = asyncio.get_running_loop()
+    with suppress(NotImplementedError):  # Windows: Ctrl-C then raises KeyboardInterrupt
+        for number, command in ((signal.SIGINT, Drain()), (signal.SIGTERM, Stop()), (signal.SIGHUP, Stop())):
+            # What our parent had ignored (nohup does, and a shell for its background jobs) stays ignored.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, stop, command)
+    watcher = None
+    if screen is not None:
+        screen.start()
+        watcher = asyncio.create_task(_go_on_without(screen, session))
+    try:
+        verdict = await session.run()
+        if screen is not None and not stopped.is_set():
+            # What it found stays on the screen until its reader has seen enough, or a signal says so.
+            waits = [asyncio.create_task(each.wait()) for each in (screen.closed, stopped)]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
+    finally:
+        if watcher is not None:
+            watcher.cancel()
+        if screen is not None:
+            await screen.close()
+    _last_words(verdict, as_json)
+    return exit_code(session, verdict)
+
+
+def exit_code(session: "ProbeSession", verdict: "Verdict") -> int:
+    """0 verdict found, 1 none, 4 the budget ended it, 130 interrupted."""
+    if session.interrupted:
+        return EXIT_INTERRUPTED
+    if session.over_budget:
+        return EXIT_BUDGET
+    return EXIT_DONE if verdict.found else EXIT_FAILED
+
+
+async def _go_on_without(screen: "Screen", session: "ProbeSession") -> None:
+    """A screen that goes before the probe has ended leaves nobody to watch it: end with what is known."""
+    from tui.core.commands import Drain
+
+    await screen.closed.wait()
+    if not screen.asked_to_close:
+        session.send(Drain())
+
+
+def _narrate(note: str) -> None:
+    sys.stderr.write(f"{note}\n")
+
+
+def _keep_quiet(note: str) -> None:
+    pass
+
+
+def _last_words(verdict: "Verdict", as_json: bool) -> None:
+    from tui.cli.probe_words import verdict_text
+
+    if as_json:
+        sys.stdout.write(json.dumps(verdict.to_dict()) + "\n")
+        if verdict.stopped is not None:
+            sys.stderr.write(f"error: {verdict.stopped}\n")
+    else:
+        sys.stdout.write(verdict_text(verdict) + "\n")
+    sys.stdout.flush()
