@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-import pytest
-
 from tests.core.call_story import Story
 from tui.core.buffering import buffered, text_tokens
 from tui.core.calls import Usage

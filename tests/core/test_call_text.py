@@ -5,9 +5,9 @@ import re
 import pytest
 
 from tests.core.call_story import Story, at
-from tui.core.call_text import call_markdown
+from tui.core.call_text import call_markdown, take
 from tui.core.calls import State, TextKind
-from tui.core.facts import Queued, ToolNamed
+from tui.core.facts import HeadersCame, Queued, TextCame, ToolNamed
 from tui.core.full_call import full_call
 from tui.core.snapshot import FullCall
 from tui.core.untrusted import clean
@@ -20,7 +20,7 @@ def full_of(story: Story, now: float = 10_000) -> FullCall:
 
 
 def saved(story: Story) -> str:
-    return call_markdown(story.ledger.calls[1], full_of(story))
+    return call_markdown(take(story.ledger.calls[1], full_of(story)), None)
 
 
 def told(prompt: str, *pieces: tuple[TextKind, str], choice: int = 0) -> Story:
@@ -53,7 +53,7 @@ def test_a_saved_call_has_its_prompt_its_answer_its_figures_and_its_attempts() -
         "?",
     )
     assert "2.0 ms | 50 ms | 100 ms | 500 ms | 510 ms | 200 | req-1 | — |" in document
-    assert document.endswith("|\n")
+    assert document.endswith("|\n\n## Request\n\nIt is no longer in memory; the record has it.\n")
 
 
 def test_the_parts_of_an_answer_have_sections_of_their_own_and_the_answer_is_first() -> None:
@@ -68,7 +68,7 @@ def test_the_parts_of_an_answer_have_sections_of_their_own_and_the_answer_is_fir
     titles = re.findall(r"^## (.*)$", saved(story), re.MULTILINE)
     assert titles == [
         "Prompt", "Answer", "Reasoning", "Refusal", r"Tool call 1: look\*up (id\_7)", r"Tool call 2: bare (id\_8)",
-        "Figures", "Attempts",
+        "Figures", "Attempts", "Request",
     ]  # fmt: skip
 
 
@@ -150,3 +150,27 @@ def test_estimates_are_marked_and_a_stream_that_was_held_back_is_warned_of() -> 
     document = saved(story)
     assert row(document, "tokens") == "~250"
     assert "**Buffered upstream:** \\~250 tokens came in one piece after 3.99 s" in document
+
+
+def test_the_request_and_what_the_server_said_of_itself_are_there_in_fences() -> None:
+    story = told("p")
+    story.tell(HeadersCame(1, at(50), 200, "req", (("x-region", "```eu"), ("set-cookie", "***"))))
+    document = call_markdown(take(story.ledger.calls[1], full_of(story)), "curl -N 'http://h' \\\n  --data-raw '```'")
+    assert "## Response headers of attempt 1\n\n````text\nx-region: ```eu\nset-cookie: ***\n````\n" in document
+    assert document.endswith("## Request\n\n````text\ncurl -N 'http://h' \\\n  --data-raw '```'\n````\n")
+
+
+def test_what_was_taken_stays_as_it_was_while_the_call_goes_on() -> None:
+    story = told("p", (TextKind.CONTENT, "as it was"))
+    taken = take(story.ledger.calls[1], full_of(story))
+    before = call_markdown(taken, None)
+    story.tell(TextCame(1, at(200), TextKind.CONTENT, ", and more"), ToolNamed(1, at(201), 0, 0, "id", "name"))
+    story.ledger.calls[1].attempts[0].forget_text()
+    assert call_markdown(taken, None) == before
+    assert "as it was\n" in before
+
+
+def test_a_text_that_is_cleaned_in_slices_is_as_long_and_as_clean_as_at_once() -> None:
+    text = ("word \x1b[31m漢` " * 20_000)[:150_001]
+    document = saved(told("p", (TextKind.CONTENT, text)))
+    assert f"```text\n{clean(text)}\n```\n" in document

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tui.core.curl import curl
+from tui.core import curl as curl_module
+from tui.core.curl import curl, in_command
 from tui.core.untrusted import clean
 
 URL = "https://api.example/v1/chat/completions"
@@ -142,3 +145,40 @@ def test_an_address_is_one_word_too(ran: Any, url: str, shown: str) -> None:
 def test_curl_is_told_that_brackets_are_no_list_of_addresses(ran: Any) -> None:
     argv = ran(curl("http://[::1]:8000/v1", b"{}"))
     assert argv[:3] == ["-N", "-g", "http://[::1]:8000/v1"]
+
+
+def char_by_char(body: str) -> str:
+    """What the body becomes, said the slow way."""
+    shown = ""
+    for char in body:
+        plain = " " <= char <= "~" and char != "'"
+        units = char.encode("utf-16-be")
+        shown += char if plain else "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+    return shown
+
+
+BODIES = st.recursive(
+    st.text(st.characters(exclude_categories=["Cs"])) | st.text("\\\"'nu0\x7f漢😀"),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("\\\"'aé", max_size=4), inner, max_size=3),
+)
+
+
+@given(BODIES)
+def test_every_character_of_a_body_stands_as_itself_or_as_one_escape(value: Any) -> None:
+    body = json.dumps(value, ensure_ascii=False)
+    command = curl(URL, body.encode())
+    assert command.endswith(f"--data-raw '{char_by_char(body)}'")
+    assert json.loads(char_by_char(body)) == value
+
+
+@pytest.mark.parametrize("slice_chars", range(1, 8))
+def test_where_a_long_body_is_sliced_cannot_be_seen(monkeypatch: pytest.MonkeyPatch, slice_chars: int) -> None:
+    bodies = [body_of(prompt) for prompt in HOSTILE]
+    whole = [curl(URL, body) for body in bodies]
+    monkeypatch.setattr(curl_module, "_SLICE_CHARS", slice_chars)
+    assert [curl(URL, body) for body in bodies] == whole
+
+
+@pytest.mark.parametrize("prompt", HOSTILE)
+def test_a_text_can_be_found_in_the_command_as_it_stands_there(prompt: str) -> None:
+    assert in_command(prompt) in curl(URL, body_of(f"before {prompt} after"))

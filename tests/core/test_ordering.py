@@ -220,6 +220,13 @@ def test_running_calls_are_not_looked_at_more_often_while_the_list_fills(monkeyp
     assert max(looked) == 5 * STEPS + 10
 
 
+def test_running_calls_are_looked_at_once_each_until_all_have_been(monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = Listing(ended_and_running(0, 60, "needle " + "x" * 49_000).ledger)
+    looked = looks_counted(monkeypatch)
+    assert filled(listing, 1_000, "needle").listed == 60
+    assert sorted(looked) == list(range(1, 61))
+
+
 def test_a_call_that_ends_while_the_list_fills_is_listed_once() -> None:
     story = ended_and_running(STEPS, 10)
     listing = Listing(story.ledger)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.core.secrets import MOST_HEADER_CHARS, MOST_HEADERS, Secret, masked_headers, redact
+from tui.core.secrets import MOST_HEADER_CHARS, MOST_HEADERS, NO_MASK, Mask, Secret, masked_headers, redact
 
 KEY = Secret("sk-canary-0123456789")
 
@@ -139,3 +139,31 @@ def test_a_text_never_ends_within_a_secret(before: str, secret: str, kept: int) 
     shown = redact(before + secret[:kept], [Secret(secret)])
     assert secret not in shown
     assert not any(shown.endswith(secret[:size]) for size in range(6, len(secret)))
+
+
+# ── masks ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@given(
+    st.lists(st.sampled_from(["sk-canary-0123456789", "sk-canary", "sk-", "a", "\n", "hunter2-hunter2"]), max_size=8)
+)
+def test_a_masked_text_is_as_long_as_it_was_and_has_no_secret_in_it(parts: list[str]) -> None:
+    text = "".join(parts)
+    shown = Mask([KEY, Secret("Bearer hunter2-hunter2")])(text)
+    assert len(shown) == len(text)
+    assert KEY.reveal() not in shown
+    assert "hunter2-hunter2" not in shown
+    assert all(char in (was, "*") for char, was in zip(shown, text, strict=True))
+
+
+@pytest.mark.parametrize("kept", [6, 12, 19])
+def test_a_secret_that_is_still_coming_is_masked_already(kept: int) -> None:
+    assert Mask([KEY])(f"Key: {KEY.reveal()[:kept]}") == f"Key: {'*' * kept}"
+
+
+def test_with_nothing_to_hide_a_text_stays_the_same_object() -> None:
+    text = "".join(["some", " text"])
+    assert NO_MASK(text) is text
+    assert Mask([Secret(""), Secret("none")])(text) is text
+    assert Mask([KEY])(text) is text
+    assert (NO_MASK.longest, Mask([KEY, Secret("sk-")]).longest) == (0, 20)

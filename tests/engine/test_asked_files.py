@@ -5,6 +5,8 @@ import json
 import os
 import re
 import stat
+import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -34,7 +36,7 @@ from tui.core.ledger import Ledger
 from tui.core.ordering import Listing, Window
 from tui.core.picture import Painter, RunCard
 from tui.core.rows import row
-from tui.core.secrets import Secret, redact
+from tui.core.secrets import Mask, Secret, redact
 from tui.core.views import CallRow
 from tui.engine import asked_files
 from tui.engine.asked_files import AskedFiles, redacted_svg
@@ -82,7 +84,10 @@ class Asker:
 
     def __init__(self, folder: Path | None, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or a_ledger()
-        self.files = AskedFiles(self.ledger, self.ledger.fold, lambda: folder, hidden)
+        self.files = AskedFiles(self.ledger, self.ledger.fold, lambda: folder, hidden, Mask([KEY]), self._request)
+
+    def _request(self, call: int) -> Callable[[], str] | None:
+        return (lambda: f"curl 'the request of {call}'") if call != 2 else None
 
     async def asks(self, *commands: Export | SaveCall | SaveScreenshot) -> str:
         """Ask for these at once; the last notice."""
@@ -121,7 +126,7 @@ SHOWN = [
     Export("csv", "state:broken", "total", True),
     Export("jsonl", "ttft>120ms", "tokens"),
     Export("jsonl", "", "id", True),
-    Export("csv", "state:failed"),
+    Export("csv", "state:refused"),
     Export("jsonl", "Prompt", "newest"),
 ]
 
@@ -136,7 +141,7 @@ async def test_an_export_holds_the_rows_that_the_table_shows_in_its_order(tmp_pa
     shown: Format = "csv" if asked.format == "csv" else "jsonl"
     write_shown(tmp_path / "again", rows, shown)
     assert file.read_bytes() == (tmp_path / "again").read_bytes()
-    assert len(rows) == {"state:broken": 13, "state:failed": 0, "ttft>120ms": 20}.get(asked.query, CALLS)
+    assert len(rows) == {"state:broken": 13, "state:refused": 0, "ttft>120ms": 20}.get(asked.query, CALLS)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
@@ -188,7 +193,7 @@ async def test_a_long_export_leaves_the_loop_to_the_streams_and_holds_each_call_
         if turns < 500:  # new calls come all the while
             ended(asker.ledger, 3000 + turns)
     # Two files, and for each a look that finds the list complete and one that takes it.
-    assert max(rows.values()) <= 2 * 200
+    assert max(rows.values()) <= 2 * 50
     assert max(looks.values()) <= 2 * 2
     numbers = [json.loads(line)["id"] for line in only(tmp_path, "jsonl").read_text().splitlines()]
     assert numbers == list(range(numbers[0], 0, -1))
@@ -326,3 +331,47 @@ def test_a_secret_is_found_as_it_is_drawn(secret: str, texts: list[str], shown: 
 def test_a_secret_outside_of_the_texts_is_taken_out_too() -> None:
     svg = f'<svg title="{KEY.reveal()}"><text>x</text></svg>'
     assert not re.search("canary", redacted_svg(svg, hidden))
+
+
+# ── keys in prompts, and the loop's share ──────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("pad", [0, 140, 150, 159])
+async def test_no_file_has_a_piece_of_a_key_that_a_prompt_held(tmp_path: Path, pad: int) -> None:
+    ledger = a_ledger(0)
+    prompt = f"{'x' * pad}{KEY.reveal()} is refused, why?"
+    for fact in (Queued(1, at(0), at(0), "m", prompt), Waited(1, at(0)), Sent(1, at(1))):
+        ledger.fold(fact)
+    await Asker(tmp_path, ledger).asks(Export("csv"), Export("jsonl"), SaveCall(1))
+    assert len(files(tmp_path)) == 3
+    assert [path.name for path in files(tmp_path) if "sk-can" in path.read_text() or "cdef" in path.read_text()] == []
+
+
+async def test_a_saved_call_has_its_request_or_says_that_it_is_gone(tmp_path: Path) -> None:
+    await Asker(tmp_path).asks(SaveCall(1), SaveCall(2))
+    first, second = (path.read_text() for path in files(tmp_path))
+    assert "## Request\n\n```text\ncurl 'the request of 1'\n```\n" in first
+    assert "## Request\n\nIt is no longer in memory; the record has it.\n" in second
+
+
+async def test_a_call_is_put_into_words_in_a_thread_with_short_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = sys.getswitchinterval()
+    seen: list[tuple[bool, float]] = []
+    real = asked_files.call_markdown
+
+    def told(*arguments: Any) -> str:
+        seen.append((threading.current_thread() is threading.main_thread(), sys.getswitchinterval()))
+        return real(*arguments)
+
+    monkeypatch.setattr(asked_files, "call_markdown", told)
+    await Asker(tmp_path).asks(SaveCall(1), SaveCall(2), Export("csv"))
+    assert seen == [(False, pytest.approx(0.0005))] * 2
+    assert sys.getswitchinterval() == pytest.approx(usual)
+
+
+async def test_turns_are_as_they_were_after_a_file_that_could_not_be_written(tmp_path: Path) -> None:
+    usual = sys.getswitchinterval()
+    await Asker(tmp_path / "gone").asks(Export("csv"), SaveCall(1))
+    assert sys.getswitchinterval() == pytest.approx(usual)

@@ -164,3 +164,17 @@ async def test_a_screen_that_will_not_go_is_made_to(
     async with asyncio.timeout(20):
         await screen.close()
     assert screen._child.returncode == -signal.SIGKILL
+
+
+async def test_a_picture_that_no_frame_can_hold_is_dropped_and_the_screen_stays(
+    shown: Callable[[Run, str], Screen], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screen_module, "FRAME_LIMIT", 0)
+    sent: list[bytes] = []
+    monkeypatch.setattr(Screen, "_send", lambda self, data: sent.append(data))
+    screen = shown(Run(), "link.recv(1)")
+    assert (screen.dropped, sent) == (1, [])
+    monkeypatch.setattr(screen_module, "FRAME_LIMIT", 1 << 20)
+    screen._tick()
+    assert (screen.dropped, len(sent)) == (1, 1)
+    assert not screen.closed.is_set()

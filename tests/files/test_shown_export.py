@@ -26,6 +26,7 @@ WHOLE = CallRow(
     attempts=2,
     status=429,
     ttft_ns=412_000_000,
+    ttft_mark="shared",
     tokens_per_s=48.123456,
     tokens=100,
     tokens_estimated=False,
@@ -51,11 +52,11 @@ def test_a_table_has_every_field_and_an_empty_cell_for_what_is_absent(tmp_path: 
     path = tmp_path / "shown.csv"
     assert write_shown(path, [WHOLE, BARE], "csv") == 2
     assert path.read_bytes() == (
-        b"id,state,model,prompt,queue_s,attempts,status,ttft_s,tokens_per_s,tokens,tokens_estimated,cost_usd,"
+        b"id,state,model,prompt,queue_s,attempts,status,ttft_s,ttft_mark,tokens_per_s,tokens,tokens_estimated,cost_usd,"
         b"cost_source,total_s,error,warmup,retry_of\n"
-        b'7,backing off,m,"Say ""a, b"".",0.0015,2,429,0.412,48.123,100,false,0.00199,billed by usage,2.0,'
+        b'7,backing off,m,"Say ""a, b"".",0.0015,2,429,0.412,shared,48.123,100,false,0.00199,billed by usage,2.0,'
         b"HTTP 429: slow,true,3\n"
-        b"8,queued,m,p,,0,,,,0,true,,unpriced,0.0,,false,\n"
+        b"8,queued,m,p,,0,,,,,0,true,,unpriced,0.0,,false,\n"
     )
 
 
@@ -66,9 +67,9 @@ def test_lines_of_json_have_the_same_fields_and_null_for_what_is_absent(tmp_path
     assert tuple(whole) == tuple(bare) == FIELDS
     assert whole == {
         "id": 7, "state": "backing off", "model": "m", "prompt": 'Say "a, b".', "queue_s": 0.0015, "attempts": 2,
-        "status": 429, "ttft_s": 0.412, "tokens_per_s": 48.123, "tokens": 100, "tokens_estimated": False,
-        "cost_usd": "0.00199", "cost_source": "billed by usage", "total_s": 2.0, "error": "HTTP 429: slow",
-        "warmup": True, "retry_of": 3,
+        "status": 429, "ttft_s": 0.412, "ttft_mark": "shared", "tokens_per_s": 48.123, "tokens": 100,
+        "tokens_estimated": False, "cost_usd": "0.00199", "cost_source": "billed by usage", "total_s": 2.0,
+        "error": "HTTP 429: slow", "warmup": True, "retry_of": 3,
     }  # fmt: skip
     absent = {name for name, value in bare.items() if value is None}
     assert absent == {"queue_s", "status", "ttft_s", "tokens_per_s", "cost_usd", "error", "retry_of"}

@@ -95,7 +95,8 @@ def seen(ledger: Ledger, in_limiter: int, looked_at: int, now: int) -> Seen:
         streaming=ledger.states[State.STREAMING],
         told_wait=any(refusal.retry_after_s is not None for refusal in refusals),
         said_rpm=said.limit_requests if said is not None and minutes else None,
-        rate_binds=in_limiter > 0 and not closed,
+        # Who is held back by the number at once stands in the limiter too.
+        rate_binds=in_limiter > 0 and not closed and ledger.in_flight < ledger.concurrency,
         slots_bind=ledger.in_flight >= ledger.concurrency,
         closed=closed,
     )

@@ -182,7 +182,6 @@ class Ledger:
         waiting = states[State.QUEUED] + states[State.WAITING] + states[State.BACKING_OFF]
         self.history.states(at, self.in_flight, waiting)
 
-
     def _waited(self, fact: Waited) -> None:
         call = self.calls[fact.call]
         call.backoff_until = None

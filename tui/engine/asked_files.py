@@ -30,11 +30,11 @@ from tui.engine.attempt import Emit
 from tui.files.run_folder import open_private, write_text
 from tui.files.shown_export import Format, write_shown
 
-_ROWS_A_TURN = 200
-"""A row costs some 10 µs; no stream should wait for more of them than this."""
+_ROWS_A_TURN = 50
+"""A row costs some 13 µs; no stream should wait for more of them than this."""
 _TURN_S = 0.0005
-"""How long a thread that writes may keep the interpreter while the loop wants it. With Python's own 5 ms, which each
-of the loop's system calls gives it anew, an export of 10,000 calls made the loop late by 24 to 51 ms."""
+"""How long a thread that writes may keep the interpreter while the loop wants it: with Python's own 5 ms, which each
+of the loop's system calls gives it anew, several such waits add up in one turn of the loop."""
 _SVG_TEXT = re.compile(r">([^<>]+)<")
 
 
@@ -117,8 +117,11 @@ class AskedFiles:
         entry = self._ledger.calls.get(call)
         if entry is None:
             return f"there is no call #{call}"
-        # Values are taken here and put into words in the thread: the document of a long call takes 100 ms.
-        taken, request = take(entry, full_call(self._ledger, entry, now_ns(), mask=self._mask)), self._request(call)
+        # Values are taken here and put into words in the thread: the document of a long call takes 100 ms. Its text is
+        # among them in pieces, so that the picture of the call need not put them together.
+        tail_chars = 0 if any(attempt.texts for attempt in entry.attempts) else None
+        taken = take(entry, full_call(self._ledger, entry, now_ns(), tail_chars, self._mask))
+        request = self._request(call)
 
         def document() -> str:
             return self._redact(call_markdown(taken, request() if request is not None else None))

@@ -96,7 +96,9 @@ class Host:
         gauges = self._gauges()
         picture = self._painter.picture(self._watch, now, gauges)
         if self._watch.focus_request and picture.focus is not None:
-            picture = replace(picture, focus=replace(picture.focus, request=self._requests.shown(picture.focus.pane.call)))
+            picture = replace(
+                picture, focus=replace(picture.focus, request=self._requests.shown(picture.focus.pane.call))
+            )
         return picture
 
     def _gauges(self) -> Gauges:

@@ -7,7 +7,7 @@ from tui.core.calls import CallPlan
 from tui.core.curl import curl, in_command
 from tui.core.secrets import Mask, Secret
 from tui.engine.endpoint import Endpoint
-from tui.wire.chat_request import chat_url, request_body
+from tui.wire.chat import chat_url, request_body
 
 SHOWN_CHARS = 256 << 10
 """Of a command that goes to the screen: nobody reads more there, and a picture has room for 16 MB."""

@@ -17,8 +17,8 @@ from tui.files.export import json_text
 from tui.files.run_folder import write_private_atomic
 
 FIELDS = (
-    "id", "state", "model", "prompt", "queue_s", "attempts", "status", "ttft_s", "tokens_per_s", "tokens",
-    "tokens_estimated", "cost_usd", "cost_source", "total_s", "error", "warmup", "retry_of",
+    "id", "state", "model", "prompt", "queue_s", "attempts", "status", "ttft_s", "ttft_mark", "tokens_per_s",
+    "tokens", "tokens_estimated", "cost_usd", "cost_source", "total_s", "error", "warmup", "retry_of",
 )  # fmt: skip
 """In the order of the columns."""
 
@@ -56,6 +56,7 @@ def _fields(row: CallRow) -> dict[str, Any]:
         row.attempts,
         row.status,
         _seconds(row.ttft_ns),
+        row.ttft_mark,
         None if row.tokens_per_s is None else round(row.tokens_per_s, 3),
         row.tokens,
         row.tokens_estimated,

@@ -38,6 +38,7 @@ from tui.core.probe_seen import Answer, Fate
 from tui.core.probe_verdict import Verdict
 from tui.core.probe_words import cause_of
 from tui.core.retry import Failure
+from tui.core.secrets import Mask
 from tui.core.snapshot import Snapshot
 from tui.core.untrusted import clean_line
 from tui.engine.attempt import Attempt, Line, Outcome
@@ -82,7 +83,7 @@ class ProbeSession:
         """The budget ended it."""
         self._on_note = on_note
         self._card = RunCard("probe", setup.model, setup.endpoint.shown)
-        self._painter = Painter(self.ledger, self._card)
+        self._painter = Painter(self.ledger, self._card, Mask(setup.endpoint.secrets))
         self._watch = Watch()
         self._budget = Budget(setup.budget) if setup.budget is not None else None
         self._calls = 0
