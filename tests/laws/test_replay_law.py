@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tui.core.calls import CallPlan, State, Usage
 from tui.core.commands import CancelCall, Drain, Pause, Resume, RetryFailed, SetConcurrency, SetRate, Watch
