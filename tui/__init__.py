@@ -19,7 +19,11 @@ Two processes, one seam::
   the screen's link (dashboard/link.py), recordings and test fakes all are one.
 - **Events are facts, the ledger folds them, the snapshot is what anyone sees.** Screen, headless progress, summary and
   record share the one fold (core/ledger.py). A fact is emitted synchronously and has one reader.
-- **Only the visible window travels.** The screen says which calls it shows (Watch); the latest picture wins.
+- **Only the visible window travels.** The screen says which view it shows, which calls of it, in what order and through
+  what filter (Watch); sorting and filtering are the engine's (core/ordering.py), a few steps a picture. The latest
+  picture wins. A view is one widget of cached rows (dashboard/view.py, rows.py), never a widget a call.
+- **A run can be told again.** Every fact but text is recorded as it was stated, text as packed arrivals beside the
+  answer (core/fact_log.py, chunk_times.py); a replay folds them into the same ledger and is one more Session.
 - **Nothing that takes long shares the engine's loop**: the journal writes in a thread, tiktoken counts in a process
   (files/counting.py), prices are looked up in a process (files/price_lookup.py), and one admission a turn of the loop
   keeps a thousand starts from holding up the sockets that already talk.
@@ -28,7 +32,7 @@ Floors; imports only go down (import-linter holds the lines, pyproject.toml says
 
     __main__, cli/        argv → setup → wiring; one module a verb
     dashboard/ headless   screen │ progress lines and summary (they never meet)
-    jobs/                 load, demo, the library's streams: which calls, what a result means
+    jobs/                 load, sweep, demo, probe, replay, the library's streams: which calls, what a result means
     engine/               pool, call, attempt, limiter, host (the loop), the measuring transport
     wire/      files/     bytes and provider JSON │ journal, prompts, prices, token counts, exports
     simulator/            a provider on a real socket; shares only values with the rest

@@ -11,6 +11,7 @@ from tui.core.advice import advice
         ("cannot connect to 127.0.0.1:1: Connection refused (after 3 attempts)", "is the server running"),
         ("cannot connect to the proxy 127.0.0.1:9 (HTTP_PROXY): Connection refused", "NO_PROXY"),
         ("HTTP 429: Rate limit reached", "--rpm"),
+        ("HTTP 429: Too many concurrent requests for m: limit 4", "--concurrency"),
         ("HTTP 429: You exceeded your current quota", "waiting will not help"),
         ("not done within 20 s (--timeout)", "--timeout"),
     ],

@@ -14,6 +14,7 @@ _ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
     (("HTTP 404",), "check --base-url (it ends before /chat/completions) and the model's name, -m"),
     (("web page",), "--base-url should name the API, often with /v1 at its end"),
     (("quota",), "the account's quota or credit is used up; waiting will not help"),
+    (("oncurrent", "at once", "imultaneous"), "fewer streams at once: --concurrency at the provider's limit"),
     (("HTTP 429", "ate limit"), "send less: --rpm or --tpm at the provider's limit"),
     (
         ("first-byte time-out", "idle time-out"),
