@@ -77,6 +77,21 @@ def test_ctrl_c_ends_it_with_what_is_known(limited: SimulatorProcess) -> None:
     assert json.loads(output)["stopped"] == "interrupted"
 
 
+def test_a_second_ctrl_c_ends_it_while_a_server_hangs() -> None:
+    silent = SimulatorSettings(ttft_s=600.0, models=(("sim", 1.0),))
+    with (
+        SimulatorProcess(silent) as simulator,
+        RunningWeir("probe", "--base-url", simulator.base_url, "--json", "--ui", "plain") as probe,
+    ):
+        until(lambda: len(simulator.truth()) == 1, "the first request")
+        probe.interrupt()
+        until(lambda: "Ctrl-C again" in probe.stderr, "what the first one does")
+        probe.interrupt()
+        code, output = probe.ends()
+    assert code == 130
+    assert json.loads(output)["stopped"] == "interrupted"
+
+
 # ── the words ──────────────────────────────────────────────────────────────────────────────────────────
 
 

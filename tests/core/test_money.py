@@ -120,3 +120,12 @@ def test_a_price_that_cannot_be_read_names_the_flag_and_what_is_wrong(text: str,
 @pytest.mark.parametrize("price", [GPT_4O, LONG, parse_price("in=0.000001,out=3")])
 def test_a_price_survives_the_journal(price: Price) -> None:
     assert Price.from_dict(json.loads(json.dumps(price.to_dict()))) == price
+
+
+@pytest.mark.parametrize("rate", ["NaN", "sNaN", "Infinity", "-1", "-0", "1e13", "1e999999", "1e-999999"])
+@pytest.mark.parametrize("name", ["input", "output", "cached"])
+def test_a_rate_that_is_no_amount_is_refused(name: str, rate: str) -> None:
+    rates = {"input": "1", "output": "2"}
+    for plain in ({**rates, name: rate}, {**rates, "tiers": [{"above": 1, **rates, name: rate}]}):
+        with pytest.raises(ValueError, match="is no price"):
+            Price.from_dict(plain)

@@ -231,3 +231,17 @@ def test_goodput_goes_into_the_summary_in_seconds() -> None:
         "not_done": 0,
         "missed": {"ttft": 0, "e2e": 1},
     }
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [[], {}, "ttft", 5, {"ttft": "1"}, {"ttft": True}, {"ttft": 0}, {"ttft": 1.5}, {"speed": 1}, {"ttft": None}],
+)
+def test_objectives_of_a_journal_that_no_run_of_ours_wrote_are_refused(plain: object) -> None:
+    with pytest.raises(ObjectiveError):
+        Objectives.from_ns(plain)
+
+
+def test_objectives_of_a_journal_are_those_that_were_stated() -> None:
+    assert Objectives.from_ns({"ttft": 5 * 10**8, "e2e": 10**9}) == parse_goodput("ttft:500 e2e:1000")
+    assert Objectives.from_ns(None) is None

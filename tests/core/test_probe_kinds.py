@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from probed_limits import ProbedServer, probed
 
-from tui.core.probe import Prober, Send, Turn
+from tui.core.probe import MOST_AT_FULL_PACE, Prober, Send, Turn
 from tui.core.probe_seen import Answer, Cause, Fate
 from tui.simulator.settings import LIMIT_KINDS, RETRY_AFTER_STYLES, SimulatorSettings
 
@@ -85,6 +85,35 @@ def test_a_server_without_a_limit_is_let_off_at_the_most_requests() -> None:
     assert verdict.kind == "none"
     assert verdict.found
     assert (verdict.requests, verdict.rpm.estimate, verdict.rpm.low, verdict.command) == (150, None, 150, None)
+
+
+def test_where_only_the_number_at_once_is_limited_a_minute_at_that_pace_is_enough() -> None:
+    verdict, server, _ = probed(SimulatorSettings(concurrency_limit=2), 1)
+    assert (verdict.kind, verdict.command) == ("none", "weir load --concurrency 2")
+    assert verdict.found
+    assert verdict.stopped is not None
+    assert verdict.stopped.startswith("a minute with 2 at once")
+    assert verdict.rpm.low is not None
+    assert 200 < verdict.rpm.low < verdict.requests == len(server.asked) < 400
+    assert 60 < server.asked[-1][0] - server.asked[0][0] < 75
+
+
+def test_where_that_pace_is_high_a_few_hundred_requests_are_enough() -> None:
+    verdict, server, _ = probed(SimulatorSettings(concurrency_limit=7), 1)
+    assert (verdict.kind, verdict.command) == ("none", "weir load --concurrency 7")
+    assert verdict.stopped is not None
+    assert "requests with 7 at once" in verdict.stopped
+    assert MOST_AT_FULL_PACE <= verdict.requests == len(server.asked) < MOST_AT_FULL_PACE + 100
+    assert server.asked[-1][0] - server.asked[0][0] < 60
+
+
+@pytest.mark.parametrize("style", ["none", "openai"])
+def test_a_rate_within_reach_of_a_limited_number_at_once_is_found(style: str) -> None:
+    rpm = 333 if style == "none" else MOST_AT_FULL_PACE + 100
+    settings = SimulatorSettings(rpm=rpm, limit_kind="sliding-window", concurrency_limit=7, header_style=style)
+    verdict, _, _ = probed(settings, 1)
+    assert verdict.kind == "sliding-window"
+    assert verdict.rpm.estimate == pytest.approx(rpm, rel=0.05)
 
 
 def test_no_more_than_the_most_requests_are_sent_and_what_is_known_is_told() -> None:

@@ -9,6 +9,7 @@ from tui.core.calls import CallPlan, State, TextKind, Usage
 from tui.core.facts import Counted, ToolNamed
 from tui.core.record_of import record_of
 from tui.core.records import CallRecord, ToolCallRecord
+from tui.core.secrets import Mask, Secret
 
 
 def record(story: Story, state: State = State.DONE, error: str | None = None) -> CallRecord:
@@ -161,3 +162,24 @@ def test_without_text_neither_question_nor_answer_is_in_the_record_but_every_fig
     assert "secret" not in repr(written)
     assert json.loads(written.plan_json) == {"params": {"max_tokens": 50, "logprobs": True}}
     assert (written.usage, len(written.attempts), written.attempts[0].error) == (Usage(10, 7), 2, "cut")
+
+
+def test_secrets_are_masked_in_all_that_was_asked_and_answered() -> None:
+    key = "sk-0123456789"
+    story = Story()
+    story.queued(0)
+    for begins, error in ((0, "cut"), (10, None)):
+        story.sent(begins)
+        for choice in (0, 1):
+            story.text(begins + 1, f"hm {key}", kind=TextKind.REASONING, choice=choice)
+            story.text(begins + 1, f"a {key} b", choice=choice)
+            story.tell(ToolNamed(1, at(begins + 1), choice, 0, key, key))
+            story.text(begins + 1, f"{{{key}}}", kind=TextKind.TOOL, choice=choice)
+        story.stopped(begins + 2, key)
+        story.attempt_ended(begins + 2, error)
+    asked = CallPlan(1, "m", ({"role": "user", "content": key},), {"stop": [key], key: {"x": key}})
+    entry = story.ledger.calls[1]
+    written = record_of(asked, entry, State.DONE, None, "http://host:1", at(0), mask=Mask([Secret(key)]))
+    assert key not in repr(written)
+    assert written.text == f"a {'*' * len(key)} b"
+    assert len(written.choices) == 1

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from call_under_test import AT_ONCE, Witness, a_plan
 
-from tui.core.adapt import Pacer
+from tui.core.adapt import Pace, Pacer, Seen
 from tui.core.calls import CallPlan
 from tui.core.clock import now_ns
 from tui.core.commands import SetConcurrency, SetRate, Watch
@@ -65,11 +65,64 @@ async def test_a_limit_in_the_headers_is_set_and_stated() -> None:
     assert (stated.rpm, stated.concurrency) == (120, 8)
 
 
-async def test_a_change_of_less_than_three_in_a_hundred_is_no_mark_in_the_charts() -> None:
-    bench = Bench()
-    for said in (500, 505, 510, 515, 516):
+class ScriptedPacer(Pacer):
+    """Wants one rate after the other, whatever it sees."""
+
+    def __init__(self, *rates: int) -> None:
+        super().__init__(None, 8)
+        self._rates = iter(rates)
+
+    def look(self, seen: Seen) -> Pace:
+        return Pace(next(self._rates), 8)
+
+
+def on_script(bench: Bench, *rates: int) -> Bench:
+    pool: Any = bench.pool
+    bench.adapter = Adapter(ScriptedPacer(*rates), bench.witness.ledger, pool, bench.limiter, bench.helm)
+    bench.helm.on_limit = bench.adapter.person_set
+    return bench
+
+
+def rates_set(bench: Bench, *wanted: int) -> list[int | None]:
+    on_script(bench, *wanted)
+    for _ in wanted:
+        bench.adapter.look()
+    return [fact.rpm for fact in bench.witness.of(LimitsChanged)]
+
+
+async def test_a_step_up_of_less_than_three_in_a_hundred_is_no_mark_in_the_charts() -> None:
+    assert rates_set(Bench(), 500, 505, 510, 515, 516) == [500, 516]
+
+
+async def test_a_lower_rate_is_set_however_small_the_step() -> None:
+    assert rates_set(Bench(), 500, 499, 499, 490) == [500, 499, 490]
+
+
+async def test_a_small_step_up_to_the_rate_that_was_asked_for_is_set() -> None:
+    assert rates_set(Bench(rpm=500), 492, 499, 500, 500) == [492, 500]
+
+
+async def test_a_small_step_up_to_what_a_person_set_is_set() -> None:
+    bench = on_script(Bench(rpm=500), 505, 508, 510)
+    bench.helm.obey(SetRate(510))
+    for _ in range(3):
+        bench.adapter.look()
+    assert [fact.rpm for fact in bench.witness.of(LimitsChanged)] == [510, 505, 510]
+
+
+async def test_a_limit_stated_a_little_below_or_above_the_rate_in_force_is_obeyed_and_shown() -> None:
+    bench = Bench(rpm=1000)
+    for said in (500, 490, 495):
         bench.says(said)
-    assert [fact.rpm for fact in bench.witness.of(LimitsChanged)] == [500, 516]
+        assert bench.limiter.rpm == said
+        assert f"a limit of {said}" in bench.adapter.belief[0]
+    assert [fact.rpm for fact in bench.witness.of(LimitsChanged)] == [500, 490, 495]
+
+
+async def test_a_limit_stated_a_little_below_the_rate_that_was_asked_for_is_obeyed() -> None:
+    bench = Bench(rpm=500)
+    bench.says(486)
+    assert bench.limiter.rpm == 486
 
 
 async def test_a_limit_that_comes_back_in_hours_is_no_minutes() -> None:

@@ -50,6 +50,101 @@ async def test_who_waits_is_refused_once_it_can_never_fit() -> None:
     assert purse.budget.spent == cost_of(Usage(1, 1), PRICE)
 
 
+class Queue:
+    """Amounts that are asked of one purse in order, and who got them."""
+
+    def __init__(self, limit: Decimal) -> None:
+        self.purse = Purse(limit, PRICE)
+        self.served: list[str] = []
+
+    async def ask(self, name: str, worst: Decimal) -> asyncio.Task[None]:
+        async def reserve() -> None:
+            await self.purse.reserve(worst)
+            self.served.append(name)
+
+        task = asyncio.create_task(reserve())
+        await self.turns()
+        return task
+
+    async def ends(self, worst: Decimal, usage: Usage | None = None) -> None:
+        self.purse.settle(worst, usage, may_be_billed=usage is not None)
+        await self.turns()
+
+    async def turns(self) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+async def test_a_large_amount_is_not_overtaken_by_small_ones_that_would_fit() -> None:
+    queue = Queue(4 * WORST)
+    await queue.ask("under way", 3 * WORST)
+    await queue.ask("large", 3 * WORST)
+    await queue.ask("small", WORST)
+    await queue.ask("smaller", WORST / 2)
+    assert queue.served == ["under way"]
+    await queue.ends(3 * WORST)
+    assert queue.served == ["under way", "large", "small"]
+    await queue.ends(WORST)
+    assert queue.served == ["under way", "large", "small", "smaller"]
+
+
+async def test_many_that_fit_after_one_end_are_all_served_in_order() -> None:
+    queue = Queue(4 * WORST)
+    await queue.ask("all", 4 * WORST)
+    for name in "abcde":
+        await queue.ask(name, WORST)
+    queue.purse.settle(4 * WORST, None, may_be_billed=False)
+    for _ in range(3):
+        await queue.turns()
+    assert queue.served == ["all", "a", "b", "c", "d"]
+    await queue.ends(WORST)
+    assert queue.served[-1] == "e"
+
+
+async def test_what_can_never_fit_is_refused_at_once_behind_those_that_wait() -> None:
+    queue = Queue(4 * WORST)
+    await queue.ask("under way", 4 * WORST)
+    await queue.ask("waits", WORST)
+    too_much = await queue.ask("too much", 5 * WORST)
+    assert isinstance(too_much.exception(), OverBudget)
+    await queue.ends(4 * WORST)
+    assert queue.served == ["under way", "waits"]
+
+
+async def test_who_waits_behind_another_is_refused_once_it_can_never_fit() -> None:
+    queue = Queue(4 * WORST)
+    await queue.ask("long", WORST)
+    await queue.ask("short", WORST)
+    await queue.ask("head", 3 * WORST)
+    behind = await queue.ask("behind", 4 * WORST)
+    await queue.ends(WORST, Usage(1, 1))
+    assert isinstance(behind.exception(), OverBudget)
+    await queue.ends(WORST)
+    assert queue.served == ["long", "short", "head"]
+
+
+async def test_a_head_of_the_queue_that_is_cancelled_leaves_its_place_to_the_next() -> None:
+    queue = Queue(4 * WORST)
+    await queue.ask("under way", 3 * WORST)
+    head = await queue.ask("head", 2 * WORST)
+    await queue.ask("next", WORST)
+    head.cancel()
+    await queue.turns()
+    assert queue.served == ["under way", "next"]
+
+
+async def test_a_head_that_is_cancelled_in_the_turn_of_an_end_strands_nobody() -> None:
+    queue = Queue(WORST)
+    await queue.ask("under way", WORST)
+    head = await queue.ask("head", WORST)
+    await queue.ask("next", WORST)
+    queue.purse.settle(WORST, None, may_be_billed=False)
+    head.cancel()
+    await queue.turns()
+    assert queue.served == ["under way", "next"]
+    assert queue.purse.budget.reserved == WORST
+
+
 async def test_a_request_that_nothing_bounds_is_refused_and_nothing_is_sent() -> None:
     witness = Witness()
     async with RudeServer(WELL) as server, lane_to(server) as lane:

@@ -210,3 +210,34 @@ def test_a_run_without_anything_still_makes_every_report() -> None:
     run = ReportedRun("r", "unreadable", datetime(2026, 1, 1, tzinfo=UTC), {}, {}, ("it is broken",))
     for text in (html_report([run], MADE), markdown_report([run], MADE), csv_report([run]), json_report([run])):
         assert "r" in text
+
+
+@pytest.mark.parametrize(
+    ("field", "note"),
+    [
+        ({"price": {"input": "NaN", "output": "1"}}, "price"),
+        ({"price": {"input": "-1", "output": "1"}}, "price"),
+        ({"price": {"input": []}}, "price"),
+        ({"objectives_ns": [1]}, "objectives"),
+        ({"objectives_ns": {"ttft": "x"}}, "objectives"),
+    ],
+)
+def test_a_price_or_an_objective_that_is_none_leaves_the_other_figures(
+    tmp_path: Path, field: dict[str, object], note: str
+) -> None:
+    run = reported(read_run_folder(make_run(tmp_path, "run", *CALLS, **field)))
+    assert any(f"its {note} cannot be read" in each for each in run.notes)
+    assert run.figures["calls"]["done"] == 2
+    assert run.figures["cost_usd"] is None
+    assert run.figures["goodput"] is None
+    for form in (csv_report, json_report):
+        assert form([run])
+    for made in (markdown_report, html_report):
+        assert made([run], MADE)
+
+
+def test_what_a_run_asked_is_in_no_report(tmp_path: Path) -> None:
+    words = {"system": "secret words", "prompt": "secret words", "prompts": ["secret words"]}
+    run = reported(read_run_folder(make_run(tmp_path, "run", *CALLS, **words)))
+    for text in (markdown_report([run], MADE), csv_report([run]), json_report([run]), html_report([run], MADE)):
+        assert "secret words" not in text

@@ -1,5 +1,8 @@
 """A probe over real sockets: every outcome becomes evidence, facts go to a ledger, and money and Ctrl-C end it."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from typing import Any
 
@@ -111,3 +114,72 @@ async def test_a_probe_is_watched_like_any_run_and_keeps_its_own_pace(simulator:
     session.send(Pause())
     await session.run()
     assert [row.call for row in session.latest.rows] == [1, 2]
+
+
+# ── servers that tell nothing, or do not end ───────────────────────────────────────────────────────────
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+ANSWER = b'data: {"choices":[{"index":0,"delta":{"content":"Yes"},"finish_reason":"stop"}]}\n\n'
+USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1,"total_tokens":10}}\n\n'
+DONE = b"data: [DONE]\n\n"
+COUNT_SO_FAR = (
+    b'data: {"choices":[{"index":0,"delta":{"content":"Y"}}],"usage":{"prompt_tokens":9,"completion_tokens":1}}\n\n'
+)
+BROKEN = COUNT_SO_FAR + b'data: {"error":{"message":"the model fell over","type":"server_error"}}\n\n'
+
+
+@asynccontextmanager
+async def answering(reply: bytes, ends: bool = True) -> AsyncIterator[tuple[str, list[None], asyncio.Event]]:
+    """A server that answers every request with this: its address, what it was asked, and when it first was."""
+    asked: list[None] = []
+    was_asked = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            asked.append(None)
+            was_asked.set()
+            writer.write(reply)
+            if not ends:
+                await reader.read()  # the rest of the request
+                await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked, was_asked
+
+
+@pytest.mark.parametrize("reply", [ANSWER + DONE, BROKEN], ids=["delivered without usage", "broken after a count"])
+async def test_what_may_be_billed_and_is_not_accounted_for_counts_as_its_worst_case(reply: bytes) -> None:
+    async with answering(HEAD + reply) as (base_url, asked, _):
+        # Enough for two at worst; of each, next to nothing is counted, if anything.
+        setup = ProbeSetup(Endpoint(base_url), "m", price=PRICE, budget=Decimal("0.0014"), max_requests=20)
+        session = ProbeSession(setup)
+        await session.run()
+        assert session._budget is not None
+        assert session._budget.reserved == 0
+        assert session._budget.spent > len(asked) * Decimal("0.0005")
+        assert len(asked) <= 2
+
+
+async def test_an_accounted_answer_gives_back_what_it_did_not_cost() -> None:
+    async with answering(HEAD + ANSWER + USAGE + DONE) as (base_url, asked, _):
+        setup = ProbeSetup(Endpoint(base_url), "m", price=PRICE, budget=Decimal("0.0014"), max_requests=20)
+        await ProbeSession(setup).run()
+        assert len(asked) == 20
+
+
+async def test_a_server_that_hangs_holds_a_drain_and_not_a_stop() -> None:
+    async with answering(HEAD, ends=False) as (base_url, _, was_asked), asyncio.timeout(30):
+        session = ProbeSession(ProbeSetup(Endpoint(base_url), "m"))
+        running = asyncio.create_task(session.run())
+        await was_asked.wait()
+        session.send(Drain())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not running.done()
+        session.send(Stop())
+        verdict = await running
+    assert verdict.stopped == "interrupted"
+    assert session.interrupted

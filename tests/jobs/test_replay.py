@@ -111,3 +111,17 @@ def test_a_record_that_is_not_ours_is_refused(tmp_path: Path, table: str, conten
     connection.close()
     with pytest.raises(UsageError, match="cannot be replayed"):
         read_replay(path)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"objectives_ns": [1]}, {"objectives_ns": {"ttft": "x"}}, {"objectives_ns": {"speed": 1}}, {"planned": "ten"},
+        {"planned": -1}, {"planned": True}, {"price": {"input": "NaN", "output": "1"}}, {"price": "dear"},
+        {"price": {"input": "-1", "output": "1"}}, {"summary": [1]}, {"model": 5}, {"endpoint": {}}, {"job": []},
+    ],
+)  # fmt: skip
+def test_a_record_with_a_field_that_is_not_ours_is_refused(tmp_path: Path, field: dict[str, object]) -> None:
+    path = recorded_run(tmp_path, FIELDS | field)
+    with pytest.raises(UsageError, match="cannot be replayed"):
+        read_replay(path)

@@ -1,6 +1,7 @@
 """Replayed to its end, a record gives the summary of the run itself, and the same picture, whatever the run met."""
 
 import json
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -67,7 +68,7 @@ def a_host(base_url: str, out: Path, seed: int, **more: Any) -> Host:
 
 async def steered(host: Host) -> dict[str, Any]:
     """The run, with everything done to it that a person may do."""
-    steps = iter(
+    steps = deque(
         (
             Pause(),
             Resume(),
@@ -90,8 +91,11 @@ async def steered(host: Host) -> dict[str, Any]:
         nonlocal seen
         fold(fact)
         seen += 1
-        if seen > 150 and seen % 20 == 0 and (step := next(steps, None)) is not None:
-            host.send(step)
+        if not steps or seen <= 150 or seen % 20:
+            return
+        if isinstance(steps[0], RetryFailed) and not host.ledger.unanswered:
+            return  # not before there is something to do again
+        host.send(steps.popleft())
 
     host.ledger.fold = steer_and_fold  # type: ignore[method-assign]
     return await host.run()

@@ -3,9 +3,7 @@
 import argparse
 import asyncio
 import json
-import signal
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tui.cli.parsing import EXIT_BUDGET, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, Parser, duration, whole
@@ -87,7 +85,7 @@ def run_probe(args: argparse.Namespace) -> int:
 async def _run(setup: "ProbeSetup", ui: str, as_json: bool) -> int:
     from dataclasses import replace
 
-    from tui.core.commands import Drain, Stop
+    from tui.cli.running import Interrupts
     from tui.engine.screen import Screen
     from tui.files.price_book import PriceBook
     from tui.jobs.probe import ProbeSession
@@ -96,30 +94,17 @@ async def _run(setup: "ProbeSetup", ui: str, as_json: bool) -> int:
         setup = replace(setup, price=await PriceBook().find(setup.model, setup.endpoint.base_url))
     session = ProbeSession(setup, _narrate if ui == "plain" else _keep_quiet)
     screen = Screen(session) if ui == "dashboard" else None
-    stopped = asyncio.Event()
-
-    def stop(command: Drain | Stop) -> None:
-        stopped.set()
-        session.send(command)
-
-    loop = asyncio.get_running_loop()
-    with suppress(NotImplementedError):  # Windows: Ctrl-C then raises KeyboardInterrupt
-        for number, command in ((signal.SIGINT, Drain()), (signal.SIGTERM, Stop()), (signal.SIGHUP, Stop())):
-            # What our parent had ignored (nohup does, and a shell for its background jobs) stays ignored.
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                loop.add_signal_handler(number, stop, command)
+    interrupts = Interrupts(session, quiet=ui == "dashboard")
+    interrupts.install()
     watcher = None
     if screen is not None:
         screen.start()
         watcher = asyncio.create_task(_go_on_without(screen, session))
     try:
         verdict = await session.run()
-        if screen is not None and not stopped.is_set():
+        if screen is not None:
             # What it found stays on the screen until its reader has seen enough, or a signal says so.
-            waits = [asyncio.create_task(each.wait()) for each in (screen.closed, stopped)]
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            for wait in waits:
-                wait.cancel()
+            await interrupts.stopped_or(screen.closed)
     finally:
         if watcher is not None:
             watcher.cancel()

@@ -116,7 +116,7 @@ class _Viewing:
         # First, so that where there is no terminal no empty record is left behind.
         self._screen = Screen(session) if ui == "dashboard" else None
         open_session()
-        self._interrupts = _Interrupts(session, quiet=ui == "dashboard")
+        self._interrupts = Interrupts(session, quiet=ui == "dashboard")
         self._plain = ui == "plain"
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -150,7 +150,7 @@ class _Viewing:
             await self._interrupts.stopped_or(self._screen.closed)
 
 
-class _Interrupts:
+class Interrupts:
     """First Ctrl-C drains, a second one stops now; so do SIGTERM and a closed terminal."""
 
     def __init__(self, session: Session, quiet: bool) -> None:

@@ -4,7 +4,7 @@ Texts are not in it twice: it says which of the record's texts the pieces are cu
 """
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, pairwise
 
 import msgspec
@@ -15,6 +15,7 @@ from tui.core.entries import AttemptEntry, CallEntry
 from tui.core.fact_log import BLANK, Heard, Row, facts_of_rows, rows_of, without_text
 from tui.core.facts import Fact, Finished, Queued, Sent, TextCame
 from tui.core.records import CallRecord
+from tui.core.secrets import NO_MASK
 
 _LATER_THAN_ANY_NS = 1 << 60
 
@@ -31,12 +32,34 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(CallTrace)
 
 
-def trace_of(entry: CallEntry, heard: Sequence[Heard], record: CallRecord, keep_text: bool) -> bytes:
-    """The trace of an ended call, to be kept with `record`."""
+def trace_of(
+    entry: CallEntry,
+    heard: Sequence[Heard],
+    record: CallRecord,
+    keep_text: bool,
+    said: Callable[[str], str] = NO_MASK,
+) -> bytes:
+    """The trace of an ended call, to be kept with `record`; `said` is what the record says for a server's words.
+
+    What hides secrets must not change lengths: the pieces of a text are cut by theirs.
+    """
+    heard = [each._replace(fact=reworded(each.fact, said)) for each in heard]
     if not keep_text:
         heard = [Heard(order, pieces, without_text(fact)) for order, pieces, fact in heard]
     texts = texts_in(record) if keep_text else None
-    return _ENCODER.encode(CallTrace(rows_of(heard), [_packed(attempt, texts) for attempt in entry.attempts]))
+    return _ENCODER.encode(CallTrace(rows_of(heard), [_packed(attempt, texts, said) for attempt in entry.attempts]))
+
+
+def reworded(fact: Fact, said: Callable[[str], str]) -> Fact:
+    """`fact` with what `said` makes of its words; the same object when that changes none.
+
+    What was asked stays: of a prompt only the length goes on record with the facts.
+    """
+    if isinstance(fact, Queued):
+        return fact
+    words = {name: value for name in fact.__struct_fields__ if type(value := getattr(fact, name)) is str}
+    changed = {name: new for name, old in words.items() if (new := said(old)) != old}
+    return replace(fact, **changed) if changed else fact
 
 
 def read_trace(trace: bytes) -> CallTrace:
@@ -97,7 +120,7 @@ class TracedCall:
                 told = 0
 
 
-def _packed(attempt: AttemptEntry, texts: list[str] | None) -> PackedStream | None:
+def _packed(attempt: AttemptEntry, texts: list[str] | None, said: Callable[[str], str]) -> PackedStream | None:
     arrivals = attempt.arrivals
     if not arrivals.times:
         return None
@@ -107,7 +130,7 @@ def _packed(attempt: AttemptEntry, texts: list[str] | None) -> PackedStream | No
         gaps=gaps_of(arrivals.times),
         keys=keys,
         sizes=tuple(map(pack, arrivals.sizes)),
-        texts=tuple(_place("".join(attempt.texts[key]), texts) for key in keys),
+        texts=tuple(_place(said("".join(attempt.texts[key])) if texts is not None else "", texts) for key in keys),
         strands=pack(arrivals.strands) if arrivals.strands is not None else None,
         joined=pack(arrivals.joined) if arrivals.joined is not None else None,
         shared=attempt.shared,

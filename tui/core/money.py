@@ -16,6 +16,7 @@ from tui.core.errors import UsageError
 from tui.core.untrusted import clean_line
 
 MILLION = Decimal(1_000_000)
+_MOST_DIGITS = 12
 _AMOUNT = re.compile(r"\d{1,9}(\.\d{0,12})?|\.\d{1,12}", re.ASCII)
 _HINT = 'give USD per million tokens, such as --price "in=2.5,out=10" or "in=2.5,out=10,cached=0.25"'
 
@@ -93,8 +94,21 @@ class Price(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> "Price":
-        """The reverse of `to_dict`; msgspec.ValidationError when it is something else."""
-        return msgspec.convert(plain, cls)
+        """The reverse of `to_dict`; msgspec.ValidationError or ValueError when it is something else."""
+        price = msgspec.convert(plain, cls)
+        every_rate: tuple[Price | Tier, ...] = (price, *price.tiers)
+        for rates in every_rate:
+            for rate in (rates.input, rates.output, rates.cached):
+                if rate is not None and not _is_rate(rate):
+                    raise ValueError(f"{rate} is no price")
+        return price
+
+
+def _is_rate(rate: Decimal) -> bool:
+    """An amount such as people write: one of a million digits is no price, and would make sums as long."""
+    if not rate.is_finite() or rate.is_signed():
+        return False
+    return rate.is_zero() or -_MOST_DIGITS <= rate.adjusted() < _MOST_DIGITS
 
 
 def cost_of(usage: Usage, price: Price) -> Decimal:

@@ -116,6 +116,18 @@ class Objectives:
         """The names of the objectives that a done call did not meet."""
         return [objective.name for objective in self.each if not objective.met(call)]
 
+    @classmethod
+    def from_ns(cls, plain: Any) -> "Objectives | None":
+        """Those that a journal holds, nanoseconds by name; None: none. ObjectiveError when it is something else."""
+        if plain is None:
+            return None
+        if not isinstance(plain, dict) or not plain:
+            raise ObjectiveError("objectives are no figures by name")
+        for name, most_ns in plain.items():
+            if name not in _FIGURES or type(most_ns) is not int or most_ns < 1:
+                raise ObjectiveError(f'"{clean_line(str(name)[:60])}" is no objective with its nanoseconds')
+        return cls(tuple(Objective(name, most_ns) for name, most_ns in plain.items()))
+
     def __str__(self) -> str:
         return ", ".join(map(str, self.each))
 

@@ -13,7 +13,7 @@ from tui.core.clock import nanoseconds
 from tui.core.figures import countdown, exact
 from tui.core.probe_fits import BUCKET, FIXED, Fit, fits
 from tui.core.probe_seen import WINDOW_S, Answer, Cause, Event, Fate, Range, batch_events
-from tui.core.probe_verdict import Verdict, verdict_of
+from tui.core.probe_verdict import NO_LIMIT, Verdict, verdict_of
 
 NARROW = 0.035
 """Half the width of the bounds of a figure that is good enough, as a fraction of it."""
@@ -28,6 +28,8 @@ FIRST_LOOK_S = 0.25
 SHORTEST_HINT_S = 0.1
 """Waits that are worth a test."""
 MOST_FAILED = 3
+MOST_AT_FULL_PACE = 400
+"""Requests, with as many at once as the server allows, in search of a rate that it neither states nor may have."""
 LONG_ANSWER_TOKENS = 32
 """For servers that would be done with a tiny one before the next request has come: then nothing is at once."""
 QUICK_S = 0.15
@@ -94,6 +96,12 @@ class Prober:
         self._by_tokens = False
         self._most_at_once = 0
         self._at_once: Range | None = None
+        self._full_pace_s: float | None = None
+        """Since when as many are sent at once as the server allows, without a pause."""
+        self._full_pace_from: int | None = None
+        """How many requests had been sent when that was so for the first time."""
+        self._rate_out_of_reach = False
+        """The limit on how many at once keeps requests slower than any limit on their rate."""
         self._closed_until_s = -math.inf
         self._hinted_s: float | None = None
         """The instant that the last refusal named, if nothing was sent since."""
@@ -127,7 +135,7 @@ class Prober:
     def verdict(self, stopped: str | None = None) -> Verdict:
         """What is known by now; `stopped` says why somebody else ended it."""
         likely = self._fits() if self._empty_s is not None else []
-        return verdict_of(
+        verdict = verdict_of(
             fits=likely,
             passed=self._passed,
             requests=self.requests,
@@ -140,6 +148,10 @@ class Prober:
             refusal=self._refusal,
             stopped=stopped or self.stopped,
         )
+        if not self._rate_out_of_reach:
+            return verdict
+        passed = sum(event.passed for event in self._events if event.at_s > self._now_s - WINDOW_S)
+        return replace(verdict, kind=NO_LIMIT, rpm=Range(None, float(passed), None))
 
     def _first(self) -> Steps:
         (answer,) = yield from self._send(1)
@@ -161,12 +173,34 @@ class Prober:
                 # What is left by the server's own account, and one more; and more, should it refill as fast as that.
                 count = self._left + (1 << spare)
                 spare += 1
+            self._heed_full_pace(count)
             answers = yield from self._send(max(1, min(count, self._at_once_now())))
             passed_here += sum(answer.fate is Fate.PASSED for answer in answers)
             if _paced(answers):
                 return
             if any(answer.cause is Cause.AT_ONCE for answer in answers):
+                self._full_pace_s = None
                 yield from self._rest(max(self._closed_until_s, self._now_s + FIRST_LOOK_S))
+
+    def _heed_full_pace(self, count: int) -> None:
+        """End where a limit on how many at once holds the pace, and that has met no other for long enough."""
+        if self._at_once is None or self._empty_s is not None or count < self._at_once_now():
+            return
+        if self._full_pace_s is None:
+            self._full_pace_s = self._now_s
+        if self._full_pace_from is None:
+            self._full_pace_from = self.requests
+        sent, at_once = self.requests - self._full_pace_from, exact(self._at_once_now())
+        if self._now_s - self._full_pace_s >= WINDOW_S:
+            self._rate_out_of_reach = True
+            raise Enough(f"a minute with {at_once} at once, the most that is allowed, met no limit on the rate")
+        # A rate that the server states is worth reaching: then only --max-requests bounds the search.
+        if self._limit is None and self._left is None and sent >= MOST_AT_FULL_PACE:
+            self._rate_out_of_reach = True
+            raise Enough(
+                f"{exact(sent)} requests with {at_once} at once, the most that is allowed, met no limit on the rate; "
+                f"no more than that are spent on the search"
+            )
 
     def _try_the_hint(self) -> Steps:
         """Send one at the instant that the refusal named, if that is still to come."""

@@ -15,7 +15,8 @@ from tui.engine.pool import Pool
 
 LOOK_S = 1.0
 COARSE = 0.03
-"""A change of the rate by less is not made: each one is a mark in the charts."""
+"""A step up of our own by less is not made yet: each one is a mark in the charts. A lower rate is always set, and so
+is a limit itself: a run that goes 2 % beyond what the server states is refused, whatever the charts look like."""
 
 
 class Adapter:
@@ -27,6 +28,8 @@ class Adapter:
         self._pool = pool
         self._limiter = limiter
         self._helm = helm
+        self._asked_rpm = limiter.rpm
+        """What a person asked for; None: nothing."""
         self._refusals = 0
         """Of the run's, how many were looked at."""
 
@@ -44,20 +47,22 @@ class Adapter:
     def look(self) -> None:
         """Look once, and obey what follows from it."""
         now = now_ns()
-        self._apply(self._pacer.look(seen(self._ledger, self._limiter.gauges.in_limiter, self._refusals, now)))
+        run = seen(self._ledger, self._limiter.gauges.in_limiter, self._refusals, now)
+        self._apply(self._pacer.look(run), run.said_rpm)
         self._refusals = self._ledger.refusals.total
 
     def person_set(self, command: SetRate | SetConcurrency) -> None:
         """A person has changed a limit, by a command that was obeyed: what it is now is the most from here on."""
         if isinstance(command, SetRate):
+            self._asked_rpm = self._limiter.rpm
             self._pacer.person_set_rate(self._limiter.rpm)
         else:
             self._pacer.person_set_at_once(self._pool.concurrency)
 
-    def _apply(self, pace: Pace) -> None:
+    def _apply(self, pace: Pace, said_rpm: int | None) -> None:
         if pace.hold_s:
             self._limiter.close_for(pace.hold_s, "429: the server does not say how long to wait")
-        if not (changed := self._is_news(pace.rpm)) and pace.concurrency == self._pool.concurrency:
+        if not (changed := self._is_news(pace.rpm, said_rpm)) and pace.concurrency == self._pool.concurrency:
             return
         if changed:
             self._limiter.set_rpm(pace.rpm)
@@ -65,8 +70,10 @@ class Adapter:
             self._pool.set_concurrency(pace.concurrency)
         self._helm.state_limits()
 
-    def _is_news(self, rpm: int | None) -> bool:
+    def _is_news(self, rpm: int | None, said_rpm: int | None) -> bool:
         ours = self._limiter.rpm
         if rpm is None or ours is None:
             return rpm is not ours
-        return abs(rpm - ours) > COARSE * ours
+        if rpm < ours or rpm in (said_rpm, self._asked_rpm):
+            return rpm != ours
+        return rpm - ours > COARSE * ours

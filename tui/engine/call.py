@@ -105,7 +105,7 @@ class _Run:
         worst = purse.worst(self._plan)
         # Before the limiter, so that between its word and the sending nothing is waited for.
         await purse.reserve(worst)
-        receipt = _Receipt(self._emit)
+        receipt = Receipt(self._emit)
         try:
             return await self._admitted_attempt(receipt)
         finally:
@@ -157,7 +157,7 @@ class _Run:
         return self.ended(State.BROKEN if failure.after_first_token else State.FAILED, error, failure)
 
 
-class _Receipt:
+class Receipt:
     """Hands the facts of one attempt on, and keeps what they say of its price."""
 
     def __init__(self, emit: Emit) -> None:

@@ -96,6 +96,8 @@ class Limiter:
         self._on_wire = 0
         """Attempts that were admitted and have not ended."""
         self._turn = asyncio.Lock()
+        self._taken = 0.0
+        """Tokens that whoever has the turn has taken from the bucket, slice by slice."""
         self._changed = asyncio.Event()
         self._paused = False
         self._closed_until = float("-inf")
@@ -117,12 +119,7 @@ class Limiter:
 
     async def _admit(self, tokens: int) -> Reservation:
         async with self._turn:
-            await self._take_tokens(tokens)
-            # One admission a turn of the loop: a thousand that start in one turn would keep every other socket
-            # waiting for the best part of a second, and with it the stamps of what arrives meanwhile.
-            await asyncio.sleep(0)
-            while (wait_s := self._wait_s(tokens)) > 0:
-                await self._sleep(wait_s)
+            await self._wait_for_all(tokens)
             # Nothing is awaited from here on, so that a 429 in this very turn is not overtaken.
             if self._requests is not None:
                 self._requests.take()
@@ -132,6 +129,21 @@ class Limiter:
             self._most_reserved = max(self._most_reserved, self._reserved)
             self._on_wire += 1
             return reservation
+
+    async def _wait_for_all(self, tokens: int) -> None:
+        """Take the tokens and wait until a request may go; whoever leaves before that gives the tokens back."""
+        self._taken = 0.0
+        try:
+            await self._take_tokens(tokens)
+            # One admission a turn of the loop: a thousand that start in one turn would keep every other socket
+            # waiting for the best part of a second, and with it the stamps of what arrives meanwhile.
+            await asyncio.sleep(0)
+            while (wait_s := self._wait_s(tokens)) > 0:
+                await self._sleep(wait_s)
+        except BaseException:  # a cancellation above all: nothing was sent for these tokens
+            if self._tokens is not None:
+                self._tokens.give_back(self._taken)
+            raise
 
     def ended(self) -> None:
         """An admitted attempt is off the wire, however it ended. Once for each that was admitted."""
@@ -257,6 +269,7 @@ class Limiter:
             part = min(left, self._tokens.max_rate)
             await asyncio.sleep(self._tokens.wait_s(part))
             await self._tokens.acquire(part)
+            self._taken += part
             left -= part
 
 

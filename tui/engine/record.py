@@ -6,6 +6,7 @@ is told to whoever runs it, once.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,16 +17,19 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from tui.core.call_trace import trace_of
+from tui.core.call_trace import reworded, trace_of
 from tui.core.calls import CallPlan
 from tui.core.clock import NS_PER_S
 from tui.core.entries import CallEntry
 from tui.core.errors import RecordError, UsageError
 from tui.core.fact_log import FactLog
-from tui.core.facts import CallFact, Fact, Finished
+from tui.core.facts import CallFact, Fact, Finished, Queued, RunFact
 from tui.core.ledger import Ledger
 from tui.core.money import Price
-from tui.core.record_of import record_of, without_text
+from tui.core.record_of import masked, record_of, saying, without_text
+from tui.core.secrets import Mask
+from tui.core.unprompted import without_prompt
+from tui.core.untrusted import clean_line
 from tui.engine.attempt import Emit
 from tui.engine.call import Ending
 from tui.engine.setup import RunSetup
@@ -63,6 +67,12 @@ class RunRecord:
         self._log: FactLog | None = None
         """While there is a journal to write it to."""
         self._logged_at: int | None = None
+        self._mask = Mask(setup.endpoint.secrets)
+        self._asked: dict[int, str] = {}
+        """Without text: the prompts of the calls that have not ended, which what is stated of the run may quote."""
+        self._unquoted: dict[str, str] = {}
+        """Without text: errors that quote a prompt, with what the record says instead."""
+        self._price_written = setup.price is not None
         self._counting: set[asyncio.Task[None]] = set()
         self._uncommitted = 0
         self._all_committed = asyncio.Event()
@@ -91,10 +101,12 @@ class RunRecord:
                 "transport": transport,
                 "duration_s": setup.duration_s,
                 "keep_text": setup.keep_text,
+                "price": setup.price.to_dict() if setup.price is not None else None,
+                "budget_usd": format(setup.budget_usd, "f") if setup.budget_usd is not None else None,
                 "objectives_ns": None
                 if setup.objectives is None
                 else {objective.name: objective.most_ns for objective in setup.objectives.each},
-                **(setup.notes if setup.keep_text else _notes_without_text(setup.notes)),
+                **masked(setup.notes if setup.keep_text else _notes_without_text(setup.notes), self._mask),
             },
         )
         self._log = FactLog()
@@ -106,16 +118,34 @@ class RunRecord:
         pieces = 0
         if isinstance(fact, CallFact) and (attempts := self._ledger.calls[fact.call].attempts):
             pieces = len(attempts[-1].arrivals.times)
-        self._log.hear(fact, pieces)
+        if not self._setup.keep_text and isinstance(fact, Queued):
+            self._asked[fact.call] = fact.prompt
+        self._log.hear(reworded(fact, self._said_of_run) if isinstance(fact, RunFact) else fact, pieces)
         if self._logged_at is None or fact.at - self._logged_at >= RUN_LOG_NS:
             self._logged_at = fact.at
             loop = asyncio.get_running_loop()
             self._write_log(self._log, lambda error: _call_soon(loop, self._log_lost, error))
+            self._write_found_price()
 
     def _write_log(self, log: FactLog, on_error: Callable[[RecordError], None] | None = None) -> None:
         chunk = log.take_run()
         if chunk is not None and self._journal is not None:
             self._journal.log_run(msgspec.msgpack.encode(chunk), on_error)
+
+    def _write_found_price(self) -> None:
+        """Once it is known, not at the end: a run that is killed has none."""
+        price = self._ledger.prices.get(clean_line(self._setup.model))
+        if price is not None and self._journal is not None and not self._price_written:
+            self._price_written = True
+            with suppress(RecordError):  # the log that was written just before tells it
+                self._journal.set_run({"price": price.to_dict()})
+
+    def _said_of_run(self, words: str) -> str:
+        if self._setup.keep_text:
+            return self._mask(words)
+        system = self._setup.notes.get("system")
+        asked = [*self._asked.values(), *([system] if isinstance(system, str) else [])]
+        return self._mask(without_prompt(words, asked))
 
     async def room(self) -> None:
         """The record holds the next dispatch back, never a stream; one that has failed stops dispatch for good."""
@@ -146,6 +176,7 @@ class RunRecord:
         journal, folder = self._journal, self.folder
         if journal is None or folder is None:
             return
+        figures = self._safe(figures)
         fields = {
             "ended": datetime.now(UTC).isoformat(),
             "interrupted": interrupted,
@@ -171,6 +202,20 @@ class RunRecord:
         if journal.error is not None:
             self.error = self.error or journal.error
 
+    def _safe(self, figures: dict[str, Any]) -> dict[str, Any]:
+        """The summary with a server's words as the record has them; those that are alike now are counted as one."""
+        errors: Counter[str] = Counter()
+        for each in figures.get("errors", ()):
+            errors[self._mask(self._unquoted.get(each["error"], each["error"]))] += each["n"]
+        reasons: Counter[str] = Counter()
+        for reason, n in figures.get("finish_reasons", {}).items():
+            reasons[self._mask(reason)] += n
+        safe = {
+            "errors": [{"error": error, "n": n} for error, n in errors.most_common()],
+            "finish_reasons": {**reasons},
+        }
+        return {name: safe.get(name, value) for name, value in figures.items()}
+
     async def _count_and_record(self, plan: CallPlan, ending: Ending) -> None:
         await self._tokens.count_missing(plan, self._ledger.calls[plan.id], self._emit)
         self._record(plan, ending)
@@ -185,9 +230,15 @@ class RunRecord:
         started_at = self._ledger.started_at
         assert started_at is not None
         keep_text = self._setup.keep_text
-        record = record_of(plan, entry, ending.state, ending.error, self._setup.endpoint.origin, started_at, keep_text)
+        said = saying(plan, keep_text, self._mask)
+        origin = self._setup.endpoint.origin
+        record = record_of(plan, entry, ending.state, ending.error, origin, started_at, keep_text, self._mask)
+        if not keep_text:
+            self._asked.pop(plan.id, None)
+            if ending.error is not None and record.error is not None and record.error != ending.error:
+                self._unquoted[clean_line(ending.error)] = clean_line(record.error)
         if self._log is not None:
-            record = replace(record, trace=trace_of(entry, self._log.take_call(fact), record, keep_text))
+            record = replace(record, trace=trace_of(entry, self._log.take_call(fact), record, keep_text, said))
         _forget_arrivals(entry)
         loop = asyncio.get_running_loop()
 

@@ -13,6 +13,8 @@ from tui.files.export import json_text
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
 _SETTINGS = ("base_url", "concurrency", "rpm", "tpm", "burst", "planned", "seed")
 _MOST_DEPTH = 4
+_NOT_SHOWN = ("summary", "base_url", "system", "prompt", "prompts")
+"""Fields of a run that a report has elsewhere, or that are what was asked: a report holds figures."""
 
 
 def csv_report(runs: Sequence[ReportedRun]) -> str:
@@ -38,7 +40,7 @@ def _plain(run: ReportedRun) -> dict[str, Any]:
         "state": run.state,
         "began": run.began.isoformat(),
         "notes": list(run.notes),
-        "run": {name: finite(value) for name, value in run.fields.items() if name not in ("summary", "base_url")},
+        "run": {name: finite(value) for name, value in run.fields.items() if name not in _NOT_SHOWN},
         "base_url": run.endpoint,
         "summary": finite(run.figures) or None,
         "series": series_json(run),

@@ -11,6 +11,7 @@ from tui.core.facts_of import facts_of
 from tui.core.ledger import Ledger
 from tui.core.lookup import value_at
 from tui.core.money import Price
+from tui.core.objectives import Goodput, Objectives
 from tui.core.picture import RunCard
 from tui.core.report import ReportedRun
 from tui.core.summary import summary
@@ -31,7 +32,7 @@ def reported(run: FoundRun) -> ReportedRun:
     end_at = 0
     if run.journal is not None:
         try:
-            ledger = _folded(run)
+            ledger = _folded(run, notes)
         except (UsageError, ValueError, TypeError, KeyError, IndexError, AssertionError, OverflowError,
                 msgspec.MsgspecError, sqlite3.Error) as error:  # fmt: skip  # rows that no run of ours wrote
             notes.append(f"{clean_line(str(run.journal))}: its calls cannot be read: {clean_line(str(error))}")
@@ -62,12 +63,21 @@ def reported_briefly(run: FoundRun) -> ReportedRun:
     return ReportedRun(run.name, run.state, run.began, run.fields, run.summary or {}, notes)
 
 
-def _folded(run: FoundRun) -> Ledger:
-    ledger = Ledger()
+def _folded(run: FoundRun, notes: list[str]) -> Ledger:
+    """The fold of the calls on record; what cannot be read of price and objectives is not known, and noted."""
+    objectives: Objectives | None = None
+    try:
+        objectives = Objectives.from_ns(value_at(run.fields, "objectives_ns"))
+    except ValueError as error:
+        notes.append(f"its objectives cannot be read: {clean_line(str(error))}")
+    ledger = Ledger(Goodput(objectives) if objectives is not None else None)
     model = value_at(run.fields, "model")
     price = value_at(run.fields, "price")
     if isinstance(model, str) and isinstance(price, dict):
-        ledger.prices[clean_line(model)] = Price.from_dict(price)
+        try:
+            ledger.prices[clean_line(model)] = Price.from_dict(price)
+        except (ValueError, msgspec.MsgspecError) as error:
+            notes.append(f"its price cannot be read: {clean_line(str(error))}")
     assert run.journal is not None
     for fact in facts_of(read_journal(run.journal), run.fields):
         ledger.fold(fact)

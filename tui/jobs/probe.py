@@ -42,6 +42,7 @@ from tui.core.secrets import Mask
 from tui.core.snapshot import Snapshot
 from tui.core.untrusted import clean_line
 from tui.engine.attempt import Attempt, Line, Outcome
+from tui.engine.call import Receipt
 from tui.engine.endpoint import Endpoint, TimeLimits
 from tui.engine.lag import LagMeter
 from tui.engine.transport import make_transport, raise_file_limit
@@ -158,7 +159,7 @@ class ProbeSession:
             else:
                 answers = await self._send(step, line)
                 if answers is None:
-                    return None if self._ended.is_set() else "the budget is used up"
+                    return "interrupted" if self._ended.is_set() else "the budget is used up"
                 turn = Turn(seconds(now_ns()), answers)
             if self._ended.is_set():
                 return "interrupted"
@@ -211,6 +212,7 @@ class ProbeSession:
                 heard.append(fact)
             self._emit(fact)
 
+        receipt = Receipt(emit)
         self._emit(Queued(call, now, now, plan.model, plan.prompt))
         self._emit(Waited(call, now))
         self._emit(Admitted(call, now))
@@ -218,14 +220,14 @@ class ProbeSession:
         state, error = State.CANCELLED, "cancelled"
         try:
             async with asyncio.timeout(line.limits.total_s):
-                attempt = Attempt(line, plan, request_body(plan), f"weir-{uuid.uuid4().hex}", emit)
+                attempt = Attempt(line, plan, request_body(plan), f"weir-{uuid.uuid4().hex}", receipt)
                 outcome = await attempt.run()
             failure = outcome.failure
             state, error = (State.DONE, "") if failure is None else (State.FAILED, failure.message)
         except TimeoutError:
             state, error = State.FAILED, f"not done within {line.limits.total_s:g} s (--timeout)"
         finally:
-            self._settle(plan, outcome)
+            self._settle(plan, receipt)
             self._emit(Finished(call, now_ns(), state, error or None))
         return self._answer(plan, outcome, error, heard)
 
@@ -262,13 +264,11 @@ class ProbeSession:
             headers=entry.headers,
         )
 
-    def _settle(self, plan: CallPlan, outcome: Outcome | None) -> None:
+    def _settle(self, plan: CallPlan, receipt: Receipt) -> None:
         if self._budget is None or self.setup.price is None:
             return
         worst = worst_cost(plan, self.setup.price)
-        entry = self.ledger.calls[plan.id].attempts[-1]
-        usage = outcome.usage if outcome is not None else None
-        self._budget.settle(worst, charge(worst, self.setup.price, usage, entry.possibly_billed))
+        self._budget.settle(worst, charge(worst, self.setup.price, receipt.usage, receipt.may_be_billed))
 
     def _plan(self, call: int, tokens: int) -> CallPlan:
         setup = self.setup

@@ -4,7 +4,7 @@ The facts come in the order in which the run stated them, so the fold is the run
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from heapq import merge
 from operator import itemgetter
 from pathlib import Path
@@ -19,7 +19,7 @@ from tui.core.fact_log import Heard, RunChunk, facts_of_rows, lags_of
 from tui.core.facts import Fact, Queued
 from tui.core.ledger import Ledger
 from tui.core.money import Price
-from tui.core.objectives import Goodput, Objective, Objectives
+from tui.core.objectives import Goodput, Objectives
 from tui.core.picture import RunCard
 from tui.core.records import CallRecord
 from tui.core.summary import summary
@@ -38,6 +38,10 @@ class Replay:
     def __init__(self, recording: Recording, shown_path: str) -> None:
         """ValueError or msgspec.MsgspecError when something in it is not what we write."""
         self._fields = recording.fields
+        _check_fields(self._fields)
+        self._objectives = Objectives.from_ns(self._fields.get("objectives_ns"))
+        price = self._fields.get("price")
+        self._price = Price.from_dict(price) if price is not None else None
         self._shown_path = shown_path
         chunks = [_CHUNKS.decode(chunk) for chunk in recording.run_log]
         self._chunks = chunks
@@ -76,12 +80,8 @@ class Replay:
 
     def ledger(self) -> Ledger:
         """An empty ledger, for this run's facts."""
-        fields = self._fields
-        stated = fields.get("objectives_ns")
-        objectives = Objectives(tuple(Objective(name, most_ns) for name, most_ns in stated.items())) if stated else None
-        ledger = Ledger(Goodput(objectives) if objectives is not None else None)
-        price = fields.get("price")
-        ledger.set_price(self.card().model, Price.from_dict(price) if price is not None else None)
+        ledger = Ledger(Goodput(self._objectives) if self._objectives is not None else None)
+        ledger.set_price(self.card().model, self._price)
         return ledger
 
     def card(self) -> RunCard:
@@ -91,8 +91,8 @@ class Replay:
         if planned is not None and "summary" not in fields:  # what was asked for again is added at the end
             again = (call.heard[0].fact for call in self._calls)
             planned += sum(isinstance(begun, Queued) and begun.retry_of is not None for begun in again)
-        endpoint = fields.get("endpoint") or fields.get("base_url", "")
-        return RunCard(fields.get("job", ""), fields.get("model", ""), endpoint, planned, self._shown_path)
+        endpoint = fields.get("endpoint") or fields.get("base_url") or ""
+        return RunCard(fields.get("job") or "", fields.get("model") or "", endpoint, planned, self._shown_path)
 
     def figures(self, ledger: Ledger) -> dict[str, Any]:
         """The run's summary, of a ledger to which all was told.
@@ -144,6 +144,24 @@ def _told_at(tellers: list[list[Heard]]) -> list[list[int]]:
     return told_at
 
 
+_TEXT_FIELDS = ("job", "model", "endpoint", "base_url", "transport")
+
+
+def _check_fields(fields: Mapping[str, Any]) -> None:
+    """ValueError when a field of the run that a replay shows is not of its kind."""
+    for name in _TEXT_FIELDS:
+        if not isinstance(fields.get(name, ""), str | None):
+            raise ValueError(f'"{name}" is no text')
+    planned = fields.get("planned")
+    if planned is not None and (type(planned) is not int or planned < 0):
+        raise ValueError('"planned" is no number of calls')
+    if not isinstance(fields.get("summary"), dict | None):
+        raise ValueError('"summary" holds no figures')
+
+
 def _prompt(record: CallRecord) -> str | None:
-    messages = json.loads(record.plan_json).get("messages")
+    asked = json.loads(record.plan_json)
+    messages = asked.get("messages") if isinstance(asked, dict) else None
+    if messages is not None and not (isinstance(messages, list) and all(isinstance(each, dict) for each in messages)):
+        raise ValueError(f"what call {record.id} asked is no list of messages")
     return CallPlan(record.id, record.model, tuple(messages)).prompt if messages is not None else None
