@@ -41,7 +41,10 @@ async def settled(app: App[None]) -> None:
         waiting = any(node._message_queue.qsize() or node._next_callbacks for node in nodes)
         quiet = 0 if waiting else quiet + 1
         if quiet > 3 and app.screen.is_mounted:
-            return
+            if not app.screen._layout_required:
+                return
+            app.screen._on_timer_update()  # Textual's own timer would do it some milliseconds later
+            quiet = 0
         await asyncio.sleep(0)
     raise AssertionError("it never comes to rest")
 
