@@ -1,5 +1,8 @@
 """The screen of a run: header, one of the five views, last row. Knows which view is shown; sends nothing itself."""
 
+import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 from msgspec.structs import replace
@@ -30,6 +33,15 @@ FINISHED_HINTS: list[Hint] = [("e", "export"), ("S", "picture")]
 
 _MOST_QUERY = 32
 """Cells of the filter in the last row."""
+
+
+def _in_turns(turns: int, work: Callable[[], None]) -> None:
+    """Do `work` so many turns of the loop later: the next ones belong to a view that is drawn in several."""
+    loop = asyncio.get_running_loop()
+    if turns:
+        loop.call_soon(_in_turns, turns - 1, work)
+    else:
+        work()
 
 
 class MainScreen(Screen[None]):
@@ -106,8 +118,7 @@ class MainScreen(Screen[None]):
         if snapshot.watch.view == view.NAME and snapshot.watch.query == self.query_text:
             view.draw(snapshot, now, figures_due, charts_due)
         if figures_due:
-            # Not in the next turn, which a large view goes on with.
-            self.call_later(self.call_later, self._draw_around, snapshot, now, note, charts_due)
+            _in_turns(4, partial(self._draw_around, snapshot, now, note, charts_due))
 
     def _draw_around(self, snapshot: Snapshot, now: int, note: tuple[str, Ink] | None, charts_due: bool) -> None:
         view = self.view

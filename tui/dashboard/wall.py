@@ -1,5 +1,6 @@
 """The wall: all panes in one widget, one strip a row. Knows panes and places, no session and no app."""
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 from operator import is_
@@ -157,7 +158,8 @@ class Wall(View):
             self._bands[band] = self._joined(band)
         self._show_bands()
         if self._undrawn:
-            self.call_later(self._draw_bands)
+            # Not `call_later`: Textual deals with all messages that wait in one turn of the loop.
+            asyncio.get_running_loop().call_soon(self._draw_bands)
 
     def _show_bands(self) -> None:
         self.show([strip for band in self._bands for _, strip in band])
