@@ -40,7 +40,7 @@ async def settled(app: App[None]) -> None:
         nodes = [app, *app.screen.walk_children(with_self=True)]
         waiting = any(node._message_queue.qsize() or node._next_callbacks for node in nodes)
         quiet = 0 if waiting else quiet + 1
-        if quiet > 3 and app.screen.is_mounted:
+        if quiet > 10 and app.screen.is_mounted:  # a view and what stands around it are drawn in turns of the loop
             if not app.screen._layout_required:
                 return
             app.screen._on_timer_update()  # Textual's own timer would do it some milliseconds later
