@@ -6,7 +6,7 @@ from itertools import islice, pairwise
 from statistics import fmean, pvariance
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tui.core.arrivals import LEAST_BURSTINESS, MOST_BURSTINESS, Arrival, offsets
@@ -157,6 +157,7 @@ def test_a_burstiness_that_gives_no_schedule_is_an_error_at_once(burstiness: flo
     st.floats(LEAST_BURSTINESS, MOST_BURSTINESS),
     st.integers(),
 )
+@example("gamma", 1.0, 0.001, 54)
 def test_every_instant_is_finite_and_not_before_the_one_before_it(
     arrival: Arrival, rate_rpm: float | Ramp, burstiness: float, seed: int
 ) -> None:

@@ -20,7 +20,7 @@ that changing rate, which gaps drawn at the rate of the moment would lag behind.
 import math
 import random
 from collections.abc import Iterator
-from itertools import count
+from itertools import accumulate, count
 from typing import Literal
 
 from tui.core.ramp import Ramp
@@ -47,7 +47,8 @@ def offsets(
         raise ValueError(f"burstiness is {LEAST_BURSTINESS:g} to {MOST_BURSTINESS:,.0f}, got {burstiness}")
     arrivals: Iterator[float] = count()
     if arrival != "constant":
-        arrivals = _summed_gaps(burstiness if arrival == "gamma" else 1.0, seed)
+        # Where gaps are smaller than the sum's rounding, what Kahan's sum takes back may be more than the gap.
+        arrivals = accumulate(_summed_gaps(burstiness if arrival == "gamma" else 1.0, seed), max)
     if isinstance(rate_rpm, Ramp):
         return rate_rpm.instants(arrivals)
     # The product first: dividing a whole number of minutes once rounds once, however late in the run.

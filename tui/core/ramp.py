@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from tui.core.durations import parse_duration
 
@@ -54,6 +55,10 @@ class Ramp:
 
         `arrivals` are 0 or more, ascending, and may be endless: one is taken for each instant asked for.
         """
+        # A quotient of two rounded numbers that both grow may fall by its last digit: held at the instant before.
+        return accumulate(self._roots(arrivals), max)
+
+    def _roots(self, arrivals: Iterable[float]) -> Iterator[float]:
         pieces = self._pieces()
         piece = next(pieces)
         for arrival in arrivals:
