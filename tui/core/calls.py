@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from tui.core.documents import DocumentPart
+
 
 class State(StrEnum):
     """Where a call stands. Every call ends in exactly one of the `TERMINAL` states."""
@@ -65,6 +67,8 @@ class CallPlan(msgspec.Struct, frozen=True):
     """When the schedule wants it to start (ns); None: the moment a slot pulls it."""
     warmup: bool = False
     """Left out of every statistic but the attempts sent and the money."""
+    document: DocumentPart | None = None
+    """In a batch: what it is about."""
 
     @property
     def prompt(self) -> str:
