@@ -1,13 +1,13 @@
-"""Goals on the command line: what they make of a setup, of figures and of an exit code, and a run that is not run."""
+"""Goals on the command line: what they make of a setup, of figures and of an exit code."""
 
 import argparse
-import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from tui.cli.goals import EXIT_BUDGET, EXIT_CONDITION, Goals, add_goals, dry_run, goals_from, verdict_exit
+from tui.cli.goals import Goals, add_goals, goals_from, verdict_exit
+from tui.cli.parsing import EXIT_BUDGET, EXIT_CONDITION
 from tui.core.calls import CallPlan
 from tui.core.errors import UsageError
 from tui.core.money import Price
@@ -87,6 +87,18 @@ def test_a_budget_needs_a_price_before_anything_is_sent() -> None:
     assert "--price" in caught.value.hint
 
 
+def test_a_condition_on_the_cost_needs_a_price_before_anything_is_paid_for() -> None:
+    asked = goals("--fail-if", "calls.failed>0", "--fail-if", "cost_usd>0.5")
+    with pytest.raises(UsageError, match="can only be compared when the price is known: a server on this") as caught:
+        asked.price_of(None, "m", "http://127.0.0.1:9/v1")
+    assert (caught.value.where, "--price" in caught.value.hint) == ("--fail-if", True)
+    assert asked.price_of(PRICE, "m", "http://127.0.0.1:9/v1") is PRICE
+
+
+def test_a_condition_on_anything_else_needs_none() -> None:
+    assert goals("--fail-if", "calls.failed>0").price_of(None, "m", "http://127.0.0.1:9/v1") is None
+
+
 def test_a_budget_needs_a_bound_on_answers_before_anything_is_sent() -> None:
     with pytest.raises(UsageError, match="no most tokens") as caught:
         goals("--budget", "1").applied_to(a_setup(params={}))
@@ -135,47 +147,3 @@ def test_a_run_that_reached_its_goals_has_no_word_to_say() -> None:
 def test_what_was_not_measured_fails() -> None:
     code, text = verdict_exit(FIGURES | {"ttft_s": None}, goals("--fail-if", "ttft_s.p95>0.7").conditions, AHost())
     assert (code, text) == (EXIT_CONDITION, "failed: ttft_s.p95 was not measured\n")
-
-
-# ── instead of the run ─────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_dry_run_says_what_it_would_take(capsys: pytest.CaptureFixture[str]) -> None:
-    setup = goals("--dry-run", "--budget", "0.01").applied_to(a_setup(rpm=60))
-    assert dry_run(setup, as_json=False) == 0
-    head, *rows = capsys.readouterr().out.splitlines()
-    assert head == "load · m · nothing was sent"
-    named = {row[2:12].strip(): row[13:] for row in rows}
-    assert named["requests"] == "10"
-    assert " – " in named["tokens"]
-    assert "8 at once, 60 rpm" in named["duration"]
-    assert named["cost"].endswith("(--price)")
-    assert "holds all of it" in named["budget"] or "may end the run" in named["budget"]
-
-
-def test_a_dry_run_as_json_has_both_bounds_and_money_as_strings(capsys: pytest.CaptureFixture[str]) -> None:
-    assert dry_run(goals("--dry-run").applied_to(a_setup()), as_json=True) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert (found["requests"], found["dry_run"], found["budget_usd"]) == (10, True, None)
-    for name in ("tokens", "duration_s"):
-        assert 0 < found[name]["low"] <= found[name]["high"]
-    assert 0 < Decimal(found["cost_usd"]["low"]) <= Decimal(found["cost_usd"]["high"])
-
-
-def test_a_dry_run_without_a_price_says_so_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
-    dry_run(goals("--dry-run").applied_to(a_setup(price=None)), as_json=False)
-    assert "? (no price is known" in capsys.readouterr().out
-
-
-def test_a_dry_run_of_an_endless_run_needs_a_rate(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(UsageError, match="nothing tells how many calls"):
-        dry_run(goals("--dry-run").applied_to(a_setup(None, duration_s=60.0)), as_json=True)
-    dry_run(goals("--dry-run").applied_to(a_setup(None, duration_s=60.0, rpm=30)), as_json=True)
-    assert json.loads(capsys.readouterr().out)["requests"] == 30
-
-
-def test_a_dry_run_of_a_schedule_counts_the_calls_that_are_due(capsys: pytest.CaptureFixture[str]) -> None:
-    schedule = iter(second * 2.0 for second in range(1_000_000))
-    dry_run(goals("--dry-run").applied_to(a_setup(None, duration_s=60.0, schedule=schedule)), as_json=True)
-    found = json.loads(capsys.readouterr().out)
-    assert (found["requests"], found["duration_s"]["low"]) == (31, 60.0)

@@ -47,9 +47,19 @@ def test_a_ramp_alone_lasts_as_long_as_it_climbs(quick: SimulatorProcess) -> Non
 
 def test_what_finds_no_slot_before_the_end_is_counted_and_not_forgotten(endless: SimulatorProcess) -> None:
     flags = ("--rate", "6000", "--concurrency", "2", "--duration", "500ms", "--timeout", "1s", "--no-save", "--json")
-    found = json.loads(weir("load", "--base-url", endless.base_url, *flags, *QUIET).stdout)
+    ran = weir("load", "--base-url", endless.base_url, *flags, *QUIET)
+    found = json.loads(ran.stdout)
     assert found["attempts"] == 2
     assert found["never_sent"] == pytest.approx(48, abs=5)
+    assert ran.returncode == 1
+    told = f"schedule: {found['never_sent']} of {found['never_sent'] + 2} calls that were due were never sent"
+    assert told in ran.stderr
+
+
+def test_a_schedule_that_was_kept_for_its_duration_is_exit_0(quick: SimulatorProcess) -> None:
+    flags = ("--rate", "3000", "--duration", "400ms", "--no-save", *QUIET)
+    ran = weir("load", "--base-url", quick.base_url, *flags)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_a_sweep_is_one_run_a_value_with_its_own_record_and_one_list(quick: SimulatorProcess, tmp_path: Path) -> None:

@@ -73,3 +73,11 @@ def test_time_limits_and_messages() -> None:
     asked = {"role": "user", "content": "Why?"}
     assert messages_of("Why?", None) == (asked,)
     assert messages_of("Why?", "Be brief.") == ({"role": "system", "content": "Be brief."}, asked)
+
+
+def test_a_verb_that_sends_everything_once_has_no_retries() -> None:
+    parser = Parser(prog="weir probe")
+    add_target(parser, retries=False)
+    assert not hasattr(parser.parse_args([]), "retries")
+    assert parser.parse_known_args(["--retries", "3"])[1] == ["--retries", "3"]
+    assert given("--retries", "3").retries == 3

@@ -1,13 +1,13 @@
-"""Nothing is spent beyond the budget, whatever order things end in; and what a run may cost before it starts."""
+"""Nothing is spent beyond the budget, whatever order things end in, and no attempt costs more than its worst case."""
 
 import random
-from dataclasses import replace
+import unicodedata
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import tiktoken
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tui.core.budget import (
@@ -16,18 +16,15 @@ from tui.core.budget import (
     TOOLS_TOKENS,
     Budget,
     UnboundedCost,
-    Workload,
     charge,
-    estimate,
     most_completion_tokens,
     most_prompt_tokens,
     parse_budget,
-    workload,
     worst_cost,
 )
 from tui.core.calls import CallPlan, Usage
 from tui.core.errors import UsageError
-from tui.core.money import Price, Tier, cost_of
+from tui.core.money import Price, Tier
 
 D = Decimal
 PRICE = Price(D("2.5"), D(10), D("1.25"))
@@ -117,10 +114,28 @@ def test_nothing_can_be_settled_that_was_not_reserved() -> None:
         budget.settle(D("0.2"), D(0))
 
 
-def test_a_refusal_is_told_in_dollars() -> None:
+def test_a_refusal_is_told_in_dollars_and_says_what_of_the_rest_is_only_reserved() -> None:
     budget = Budget(D("0.5"))
     budget.reserve(D("0.496"))
-    assert budget.refusal(D("0.0123")) == "may cost up to $0.0123, and $0.0040 of the budget of $0.5000 is left"
+    budget.settle(D("0.496"), D("0.49"))
+    assert budget.refusal(D("0.0123")) == "may cost up to $0.0123, and $0.0100 of the budget of $0.5000 is left"
+    budget.reserve(D("0.004"))
+    assert budget.refusal(D("0.0123")) == (
+        "may cost up to $0.0123, and $0.0100 of the budget of $0.5000 is left, "
+        "of which $0.0040 is reserved for calls under way"
+    )
+
+
+def test_a_budget_can_be_raised_and_never_lowered() -> None:
+    budget = Budget(D("0.5"))
+    budget.raise_to(D("0.75"))
+    assert budget.reserve(D("0.75"))
+    for limit in ("0.75", "0.5"):
+        with pytest.raises(ValueError, match=r"is not above the budget of 0\.75"):
+            budget.raise_to(D(limit))
+    with pytest.raises(ValueError, match="no amount of money"):
+        budget.raise_to(D("NaN"))
+    assert budget.limit == D("0.75")
 
 
 amounts = st.decimals(0, 10, places=15)
@@ -165,7 +180,7 @@ def test_many_small_amounts_beside_a_large_one_are_not_rounded_away() -> None:
 
 def test_the_worst_case_is_all_its_tokens_at_their_rates() -> None:
     plan = a_plan("x", max_tokens=100)
-    prompt = REQUEST_TOKENS + MESSAGE_TOKENS + len('[{"role":"user","content":"x"}]') + 2 * len('{"max_tokens":100}')
+    prompt = REQUEST_TOKENS + MESSAGE_TOKENS + len("user") + len("x")
     assert most_prompt_tokens(plan) == prompt
     assert worst_cost(plan, PRICE) == (prompt * D("2.5") + 100 * 10) / 1_000_000
 
@@ -229,8 +244,41 @@ def test_tools_and_schemas_are_part_of_the_prompt() -> None:
     assert with_tools - bare > TOOLS_TOKENS + 2 * 5000
 
 
+def test_tool_calls_in_a_conversation_and_parameters_of_words_are_part_of_the_prompt_and_numbers_are_not() -> None:
+    asked = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "f", "arguments": "x" * 500}}]}
+    plan = CallPlan(1, "m", ({"role": "user", "content": "x"}, asked), {})
+    assert most_prompt_tokens(plan) - most_prompt_tokens(a_plan("x")) > 2 * 500
+    bare = most_prompt_tokens(a_plan())
+    assert most_prompt_tokens(a_plan(max_tokens=100, temperature=0.5, stream=True)) == bare
+    assert most_prompt_tokens(a_plan(reasoning_effort="high")) > bare
+    assert most_prompt_tokens(a_plan(documents=[{"text": "x" * 500}])) - bare > 2 * 500
+
+
+def test_a_short_prompt_is_not_taken_for_a_long_one() -> None:
+    assert most_prompt_tokens(a_plan("Name a river.", max_tokens=50)) < 200
+    assert most_prompt_tokens(a_plan("x" * 100_000)) < 100_200
+
+
+def test_parts_of_text_count_as_their_text() -> None:
+    parts = [{"type": "text", "text": "x" * 300}, {"type": "text", "text": "y" * 300}]
+    assert 600 < most_prompt_tokens(a_plan(parts)) - most_prompt_tokens(a_plan("")) < 660
+
+
 def test_a_prompt_with_a_lone_surrogate_still_has_bytes() -> None:
     assert most_prompt_tokens(a_plan("\ud800")) > most_prompt_tokens(a_plan(""))
+
+
+@settings(max_examples=40)
+@given(st.text(max_size=40))
+def test_no_normal_form_of_a_text_has_more_bytes_than_its_bound(text: str) -> None:
+    room = most_prompt_tokens(a_plan(text)) - most_prompt_tokens(a_plan(""))
+    for form in ("NFC", "NFKC"):
+        assert len(unicodedata.normalize(form, text).encode("utf-8", "surrogatepass")) <= room
+
+
+def test_a_letter_that_a_tokeniser_writes_out_is_bounded_as_written_out() -> None:
+    ligature = "\ufdfa"  # three bytes, which NFKC makes eighteen letters of
+    assert most_prompt_tokens(a_plan(ligature * 100)) - most_prompt_tokens(a_plan("")) >= 100 * 33
 
 
 def test_no_text_has_more_tokens_than_its_bound(encoding: tiktoken.Encoding) -> None:
@@ -263,76 +311,3 @@ def test_no_bill_within_the_bounds_is_above_the_worst_case(price: Price, chars: 
     usage = Usage(prompt, data.draw(st.integers(0, most)), cached=data.draw(st.integers(0, prompt)))
     worst = worst_cost(plan, price)
     assert charge(worst, price, usage, may_be_billed=True) <= worst
-
-
-# ── before it runs ─────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_plans_are_added_up() -> None:
-    plans = [a_plan("x" * 40, max_tokens=100), a_plan("x" * 41, max_tokens=10, n=2)]
-    most = [most_prompt_tokens(plan) for plan in plans]
-    assert workload(plans, expected_tokens=60) == Workload(2, 10 + 11, sum(most), max(most), 60 + 20, 100 + 20)
-
-
-def test_what_has_no_bound_leaves_the_upper_figures_open_and_not_zero() -> None:
-    work = workload([a_plan(max_tokens=5), a_plan()], expected_tokens=60)
-    assert (work.answers_low, work.answers_high) == (65, None)
-    found = estimate(work, PRICE, rpm=60)
-    assert (found.tokens_high, found.duration_high_s, found.cost_high) == (None, None, None)
-    assert found.cost_low == cost_of(Usage(work.prompt_low, 65), PRICE)
-    picture = a_plan([{"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}], max_tokens=5)
-    assert workload([picture]).prompt_high is None
-    assert estimate(workload([picture]), PRICE).cost_high is None
-
-
-def test_a_run_takes_as_long_as_its_rate_or_its_streams_make_it() -> None:
-    work = Workload(101, 1010, 2020, 20, 10_100, 20_200)
-    by_rate = estimate(work, rpm=60, concurrency=200)
-    assert by_rate.duration_low_s == pytest.approx(100 + 0.2 + 0.005 * 100)
-    assert by_rate.duration_high_s == pytest.approx(101 + 2.0 + 0.05 * 200)
-    by_streams = estimate(work, concurrency=10)
-    assert by_streams.duration_low_s == pytest.approx(11 * 0.7)
-    assert by_streams.duration_high_s == pytest.approx(11 * 12.0)
-    by_tokens = estimate(work, tpm=1000, concurrency=200)
-    assert by_tokens.duration_low_s == pytest.approx((11_110 - 100) * 60 / 1000 + 0.7)
-
-
-def test_all_prompts_together_do_not_reach_a_tier_that_none_of_them_does() -> None:
-    dear = Price(D(1), D(1), tiers=(Tier(1000, D(100), D(100)),))
-    work = Workload(100, 50_000, 80_000, 900, 0, 0)
-    found = estimate(work, dear)
-    assert (found.cost_low, found.cost_high) == (D("0.05"), D("0.08"))
-    assert estimate(replace(work, longest_prompt=1001), dear).cost_high == 8
-
-
-def test_an_unpriced_model_has_an_estimate_of_everything_but_money() -> None:
-    found = estimate(workload([a_plan(max_tokens=5)]))
-    assert (found.cost_low, found.cost_high) == (None, None)
-    assert found.tokens_high is not None
-
-
-def test_a_run_of_nothing_takes_nothing() -> None:
-    found = estimate(workload([]), PRICE, rpm=60, tpm=100)
-    assert (found.requests, found.tokens_high, found.duration_high_s, found.cost_high) == (0, 0, 0.0, 0)
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 300), st.integers(1, 300)), max_size=8),
-    st.integers(1, 400) | st.none(),
-    prices,
-    st.integers(1, 1000) | st.none(),
-    st.integers(1, 5000) | st.none(),
-    st.integers(1, 20),
-)
-def test_the_low_figure_is_never_above_the_high_one(
-    sizes: list[tuple[int, int]], expected: int | None, price: Price, rpm: int | None, tpm: int | None, streams: int
-) -> None:
-    plans = [a_plan("x" * n, max_tokens=most) for n, most in sizes]
-    found = estimate(workload(plans, expected), price, rpm, tpm, streams)
-    assert found.tokens_high is not None
-    assert found.tokens_low <= found.tokens_high
-    assert found.duration_high_s is not None
-    assert found.duration_low_s <= found.duration_high_s
-    assert found.cost_low is not None
-    assert found.cost_high is not None
-    assert found.cost_low <= found.cost_high

@@ -19,7 +19,7 @@ def add_demo(verbs: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument("--requests", type=whole(1), default=60, metavar="N", help="calls in all (default: 60)")
     parser.add_argument("--concurrency", type=whole(1), default=9, metavar="N", help="streams at once (default: 9)")
     parser.add_argument("--rpm", type=whole(1), default=120, metavar="N", help="attempts a minute (default: 120)")
-    parser.add_argument("--seed", type=int, default=7, metavar="N", help="same seed, same demo (default: 7)")
+    parser.add_argument("--seed", type=whole(None), default=7, metavar="N", help="same seed, same demo (default: 7)")
     add_output(parser)
     parser.set_defaults(run=run_demo)
 

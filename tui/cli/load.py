@@ -67,7 +67,10 @@ def add_load(verbs: "argparse._SubParsersAction[Parser]") -> None:
         f"(default: 0; in each run of a sweep one a slot, at most {WARMUP_OF_A_SWEEP})",
     )
     pace.add_argument(
-        "--seed", type=int, metavar="N", help="fixes the schedule, the order of the built-in prompts and the jitter"
+        "--seed",
+        type=whole(None),
+        metavar="N",
+        help="fixes the schedule, the order of the built-in prompts and the jitter",
     )
     add_shape(parser)
     add_goals(parser)

@@ -70,7 +70,7 @@ def shape_from(args: argparse.Namespace) -> "Shape":
         if not LEAST_BURSTINESS <= args.burstiness <= MOST_BURSTINESS:
             raise UsageError(
                 "--burstiness",
-                f"is {LEAST_BURSTINESS:g} to {MOST_BURSTINESS:,.0f}",
+                f"must be {LEAST_BURSTINESS:g} to {MOST_BURSTINESS:,.0f}, got {args.burstiness:g}",
                 "1 is poisson, 0.25 is bursty, 10 is nearly even",
             )
     if ramp is not None and args.rate is not None:

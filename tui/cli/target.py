@@ -17,8 +17,9 @@ DEFAULT_KEY_ENV = "OPENAI_API_KEY"
 _OURS = frozenset({"model", "messages", "stream"})
 
 
-def add_target(parser: argparse.ArgumentParser) -> None:
-    """--base-url, --model, keys and headers, request fields, time-outs."""
+def add_target(parser: argparse.ArgumentParser, retries: bool = True) -> None:
+    """--base-url, --model, keys and headers, request fields, time-outs; `retries` False: of a verb that sends all once,
+    and so has no --retries."""
     where = parser.add_argument_group("where")
     where.add_argument(
         "--base-url",
@@ -43,10 +44,13 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     asked = parser.add_argument_group("what is asked")
     asked.add_argument("--system", metavar="TEXT", help="system message in front of every prompt")
     asked.add_argument("--max-tokens", type=whole(1), metavar="N", help="most tokens an answer may have")
-    asked.add_argument("--temperature", type=number, metavar="T")
+    asked.add_argument(
+        "--temperature", type=number, metavar="T", help="how freely the model chooses (default: the server's)"
+    )
     asked.add_argument("--extra-body", metavar="JSON", help="further request fields, such as '{\"top_p\": 0.9}'")
     patience = parser.add_argument_group("patience")
-    patience.add_argument("--retries", type=whole(0), default=2, metavar="N", help="per call (default: 2; 0: none)")
+    if retries:
+        patience.add_argument("--retries", type=whole(0), default=2, metavar="N", help="per call (default: 2; 0: none)")
     defaults = TimeLimits()
     for flag, seconds, what in (
         ("--timeout", defaults.total_s, "a call in all, from its first attempt on"),

@@ -1,15 +1,16 @@
-"""A limit in USD that a run cannot pass, and what a run may cost before it starts. Decimal throughout.
+"""A limit in USD that a run cannot pass, and the most that one attempt can cost. Decimal throughout.
 
 An attempt reserves the most that it can cost before it is sent, and settles when its cost is known. What is spent and
 what is reserved never exceed the limit together, so that nothing is spent beyond it, whatever order things end in.
-Counts no tokens and sends nothing: a prompt's upper bound comes from its bytes.
+Counts no tokens and sends nothing: a prompt's upper bound comes from its bytes, for that holds for tokenisers that
+nobody here knows. It is four to five times the tokens of English prose; what is reserved too much is free again as
+soon as the server has counted.
 """
 
 import json
-import math
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Mapping
 from decimal import Context, Decimal
 from typing import Any
 
@@ -18,14 +19,15 @@ import msgspec
 from tui.core import figures
 from tui.core.calls import CallPlan, Usage
 from tui.core.errors import UsageError
-from tui.core.live_tokens import estimated_tokens
 from tui.core.money import Price, Tier, cost_of
 from tui.core.untrusted import clean_line
 
 MESSAGE_TOKENS = 16
 """Role markers around a message; OpenAI's take 3, Llama 3's template 5. The role's name is in the bytes already."""
-REQUEST_TOKENS = 512
-"""What a server may put before the conversation by itself: a default system prompt, a date. A choice, not a measure."""
+REQUEST_TOKENS = 128
+"""What a server may put around a conversation by itself. A choice: OpenAI adds 3, Qwen 2.5's default system prompt has
+about 20, Llama 3's dates 25, gpt-oss' preamble 70. Some add hundreds (Mistral Small's default system prompt in some
+templates). What one of those charges beyond the bound is put on top from its first count on (engine/purse.py)."""
 TOOLS_TOKENS = 1_024
 """The instructions that come with tool definitions: Anthropic documents 346 for newer models, 530 for older ones."""
 
@@ -87,12 +89,17 @@ class Budget:
         self.spent = _EXACT.add(self.spent, _checked(actual))
         self.reserved = _EXACT.subtract(self.reserved, reserved)
 
+    def raise_to(self, limit: Decimal) -> None:
+        """Let more be spent. ValueError when `limit` is not above the one so far: money cannot be asked back."""
+        if _checked(limit) <= self.limit:
+            raise ValueError(f"{limit} USD is not above the budget of {self.limit}")
+        self.limit = limit
+
     def refusal(self, worst: Decimal) -> str:
-        """Why an attempt is not sent, for people."""
-        return (
-            f"may cost up to {figures.usd(worst)}, and {figures.usd(self.left)} "
-            f"of the budget of {figures.usd(self.limit)} is left"
-        )
+        """Why an attempt is not sent, for people. What is reserved is named apart: most of it will be free again."""
+        unspent = figures.usd(max(_ZERO, _EXACT.subtract(self.limit, self.spent)))
+        why = f"may cost up to {figures.usd(worst)}, and {unspent} of the budget of {figures.usd(self.limit)} is left"
+        return f"{why}, of which {figures.usd(self.reserved)} is reserved for calls under way" if self.reserved else why
 
 
 def charge(worst: Decimal, price: Price, usage: Usage | None, may_be_billed: bool) -> Decimal:
@@ -125,31 +132,45 @@ def worst_cost(plan: CallPlan, price: Price | None, most_answer_tokens: int | No
             "--budget", f'no price is known for "{clean_line(plan.model)}"', 'state one: --price "in=2.5,out=10"'
         )
     prompt, answers = most_prompt_tokens(plan), most_completion_tokens(plan, most_answer_tokens)
-    return cost_of(Usage(prompt, answers), _dearest(price, prompt))
+    return cost_of(Usage(prompt, answers), dearest(price, prompt))
 
 
 def most_prompt_tokens(plan: CallPlan) -> int:
     """More tokens than the prompt can have. UnboundedCost when it holds more than text.
 
-    A token of byte-level BPE, or of SentencePiece with byte fall-back, stands for one byte of text or more, and the
-    JSON of a text has no fewer bytes than the text. Parameters count twice, for servers write tool definitions and
-    schemas into the prompt, some of them with indentation: a run of blanks, thus a token or two, at each bracket.
+    A token of byte-level BPE, or of SentencePiece with byte fall-back, stands for one byte of text or more, after
+    whatever normal form its tokeniser prefers. Tool calls and parameters count twice, for servers write them, tool
+    definitions and schemas into the prompt, some with indentation: a run of blanks, thus a token or two, at each
+    bracket. A parameter that is a number or a truth value is not written into prompts.
     """
-    for message in plan.messages:
-        content = message.get("content")
-        for part in content if isinstance(content, list) else ():
-            if not isinstance(part, dict) or part.get("type", "text") not in ("text", "refusal"):
-                kind = clean_line(str(part.get("type")))[:40] if isinstance(part, dict) else type(part).__name__
-                raise UnboundedCost(
-                    "--budget", f'the cost of a "{kind}" in a prompt has no known bound', "leave it, or --budget, out"
-                )
     tools = bool(plan.params.get("tools") or plan.params.get("functions"))
+    written = [value for value in plan.params.values() if isinstance(value, str | list | tuple | Mapping)]
     return (
         REQUEST_TOKENS
-        + MESSAGE_TOKENS * len(plan.messages)
+        + sum(map(_most_message_tokens, plan.messages))
         + TOOLS_TOKENS * tools
-        + _json_bytes(plan.messages)
-        + 2 * (_json_bytes(plan.params) if plan.params else 0)
+        + 2 * sum(map(_json_bytes, written))
+    )
+
+
+def _most_message_tokens(message: Mapping[str, Any]) -> int:
+    most = MESSAGE_TOKENS
+    for field, value in message.items():
+        if isinstance(value, str):
+            most += _text_bytes(value)
+        elif field == "content" and isinstance(value, list):
+            most += sum(map(_most_part_tokens, value))
+        elif value is not None:
+            most += 2 * _json_bytes(value)
+    return most
+
+
+def _most_part_tokens(part: object) -> int:
+    if isinstance(part, dict) and part.get("type", "text") in ("text", "refusal"):
+        return _most_message_tokens(part)  # what stands between two parts is no more than around a message
+    kind = clean_line(str(part.get("type")))[:40] if isinstance(part, dict) else type(part).__name__
+    raise UnboundedCost(
+        "--budget", f'the cost of a "{kind}" in a prompt has no known bound', "leave it, or --budget, out"
     )
 
 
@@ -181,11 +202,19 @@ def _whole(name: str, value: object) -> int | None:
     return value
 
 
-def _dearest(price: Price, most_prompt: int) -> Price:
+def dearest(price: Price, most_prompt: int) -> Price:
     """The highest rates that a prompt of up to so many tokens can meet, for what is a bound must not guess the tier."""
     reached: list[Price | Tier] = [price, *(tier for tier in price.tiers if tier.above < most_prompt)]
     inputs = [rates.input for rates in reached] + [rates.cached for rates in reached if rates.cached is not None]
     return Price(max(inputs), max(rates.output for rates in reached))
+
+
+def _text_bytes(text: str) -> int:
+    """Bytes of a text in the longest of the forms that a tokeniser may bring it into: NFC can triple, NFKC more."""
+    if text.isascii():
+        return len(text)
+    forms = (text, unicodedata.normalize("NFC", text), unicodedata.normalize("NFKC", text))
+    return max(len(form.encode("utf-8", "surrogatepass")) for form in forms)
 
 
 def _json_bytes(value: object) -> int:
@@ -193,133 +222,3 @@ def _json_bytes(value: object) -> int:
         return len(msgspec.json.encode(value))
     except UnicodeEncodeError:  # lone surrogates, which the request escapes too
         return len(json.dumps(value))
-
-
-# ── before it runs ─────────────────────────────────────────────────────────────────────────────────────
-
-FAST_TTFT_S, FAST_TPOT_S = 0.2, 0.005
-SLOW_TTFT_S, SLOW_TPOT_S = 2.0, 0.05
-"""Between which a server is taken to be: 200 tokens a second after 0.2 s, and 20 after 2 s."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """What a run asks for, all requests together."""
-
-    requests: int = 0
-    prompt_low: int = 0
-    """Tokens by the rule of four characters a token."""
-    prompt_high: int | None = 0
-    """Their upper bound; None when some prompt has none."""
-    longest_prompt: int = 0
-    """The upper bound of a single one: it decides which rates may apply."""
-    answers_low: int = 0
-    """Completion tokens that are expected."""
-    answers_high: int | None = 0
-    """The most that are allowed; None when some request has no bound."""
-
-
-def workload(
-    plans: Iterable[CallPlan], expected_tokens: int | None = None, most_answer_tokens: int | None = None
-) -> Workload:
-    """Add up what these plans ask for, each sent once.
-
-    `expected_tokens` of one request; None: one, the least there can be.
-    """
-    requests = prompt_low = longest = answers_low = 0
-    prompt_high: int | None = 0
-    answers_high: int | None = 0
-    for plan in plans:
-        requests += 1
-        prompt_low += estimated_tokens(sum(map(_content_chars, plan.messages)))
-        most_prompt = _unless_unbounded(most_prompt_tokens, plan)
-        longest = max(longest, most_prompt or 0)
-        prompt_high = _sum(prompt_high, most_prompt)
-        most_answers = _unless_unbounded(most_completion_tokens, plan, most_answer_tokens)
-        answers_high = _sum(answers_high, most_answers)
-        expected = expected_tokens or 1
-        answers_low += expected if most_answers is None else min(expected, most_answers)
-    return Workload(requests, prompt_low, prompt_high, longest, answers_low, answers_high)
-
-
-def _unless_unbounded(bound: Callable[..., int], *of: object) -> int | None:
-    try:
-        return bound(*of)
-    except UnboundedCost:
-        return None
-
-
-def _sum(first: int | None, second: int | None) -> int | None:
-    return None if first is None or second is None else first + second
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a run will take, between two bounds; None is what nobody can say."""
-
-    requests: int
-    tokens_low: int
-    tokens_high: int | None
-    duration_low_s: float
-    duration_high_s: float | None
-    cost_low: Decimal | None
-    cost_high: Decimal | None
-
-
-def estimate(
-    work: Workload,
-    price: Price | None = None,
-    rpm: int | None = None,
-    tpm: int | None = None,
-    concurrency: int = 1,
-    burst: int = 1,
-) -> Estimate:
-    """What the run will take, if every call succeeds the first time.
-
-    Low: four characters a token, answers as long as expected, a fast server, `burst` requests and a tenth of a
-    minute's tokens at once. High: upper bounds of prompts, answers as long as allowed, a slow server, every request a
-    full step of the rate after the one before. Retries, 429s and what the server holds back are in neither.
-    """
-    tokens_low = work.prompt_low + work.answers_low
-    tokens_high = _sum(work.prompt_high, work.answers_high)
-    cost_low = cost_high = high_s = None
-    stream_s = _stream_s(work, work.answers_low, FAST_TTFT_S, FAST_TPOT_S)
-    held_s = max(_held_back_s(work.requests - burst, rpm), _held_back_s(tokens_low - (tpm or 0) // 10, tpm))
-    low_s = max(_turns(work, concurrency) * stream_s, held_s + stream_s)
-    if work.answers_high is not None and (tokens_high is not None or tpm is None):
-        stream_s = _stream_s(work, work.answers_high, SLOW_TTFT_S, SLOW_TPOT_S)
-        # They add up at worst: the rate lets a request go when its slot has just been taken.
-        held_s = max(_held_back_s(work.requests, rpm), _held_back_s(tokens_high or 0, tpm))
-        high_s = _turns(work, concurrency) * stream_s + held_s
-    if price is not None:
-        cost_low = cost_of(Usage(work.prompt_low, work.answers_low), _usual(price, work))
-        if work.prompt_high is not None and work.answers_high is not None:
-            cost_high = cost_of(Usage(work.prompt_high, work.answers_high), _dearest(price, work.longest_prompt))
-    return Estimate(work.requests, tokens_low, tokens_high, low_s, high_s, cost_low, cost_high)
-
-
-def _stream_s(work: Workload, answers: int, ttft_s: float, tpot_s: float) -> float:
-    """How long a stream of mean length takes."""
-    return ttft_s + tpot_s * answers / work.requests if work.requests else 0.0
-
-
-def _turns(work: Workload, concurrency: int) -> int:
-    """How many streams have to follow one another."""
-    return math.ceil(work.requests / max(1, concurrency))
-
-
-def _held_back_s(amount: int, per_minute: int | None) -> float:
-    return max(0, amount) * 60 / per_minute if per_minute else 0.0
-
-
-def _usual(price: Price, work: Workload) -> Price:
-    """The rates of a prompt of mean length: all prompts together would reach a tier that none of them does."""
-    rates = price.rates(work.prompt_low // work.requests if work.requests else 0)
-    return Price(rates.input, rates.output)
-
-
-def _content_chars(message: Mapping[str, Any]) -> int:
-    content = message.get("content")
-    parts = content if isinstance(content, list) else [content]
-    texts = (part.get("text") if isinstance(part, dict) else part for part in parts)
-    return sum(len(text) for text in texts if isinstance(text, str))
