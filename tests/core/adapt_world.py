@@ -2,18 +2,20 @@
 
 import heapq
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 
-from tui.core.adapt import Pacer, seen
+from tui.core.adapt import Pacer
+from tui.core.adapt_seen import seen
 from tui.core.calls import State, TextKind
 from tui.core.clock import NS_PER_S
 from tui.core.facts import (
     Admitted,
     AllowanceCame,
     AttemptEnded,
+    BackedOff,
     Fact,
     Finished,
     HeadersCame,
@@ -26,25 +28,36 @@ from tui.core.facts import (
     Waited,
 )
 from tui.core.ledger import Ledger
+from tui.core.retry import Failure, FailureKind, GiveUp, RetryBudget, RetryPolicy, decide
 from tui.simulator.limits import Limits, Slot, Slots
 from tui.simulator.settings import SimulatorSettings
 
 START_S = 1000.0
-BURST_S = 0.1
+LOOK_S = 0.05
+BUCKET_S = 0.1
+POLICY = RetryPolicy()
 
 
 @dataclass
 class World:
-    """`at_once` callers who always want the next answer, for as long as it runs."""
+    """`at_once` callers who always want the next answer, for as long as it runs, or until `requests` were made.
+
+    What is refused is tried again under the real policy, in the limiter's queue like everybody else.
+    """
 
     settings: SimulatorSettings
     seed: int
     at_once: int = 16
     rpm: int | None = None
+    requests: int | None = None
     answer_s: float = 1.5
+    ttft_s: float = 0.01
+    """From arriving to the reply's headers."""
+    way_s: float = 0.01
     mute: bool = False
     """Refusals name no cause."""
     states_limit: int | None = None
+    """In the headers of replies, from the first one on."""
     ledger: Ledger = field(default_factory=Ledger)
     sent: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
@@ -60,10 +73,16 @@ class World:
         limit = self.settings.concurrency_limit
         self.slots = Slots("m", limit, self.settings.retry_after_style) if limit is not None else None
         self.pacer = Pacer(self.rpm, self.at_once)
-        self.our_rpm, self.our_slots = self.rpm, self.at_once
+        self.our_rpm, self.our_slots = self.pacer.rpm, self.pacer.concurrency
         self.closed_until = -inf
         self.admitted: deque[float] = deque()
         self.next_at = -inf
+        self.on_wire = 0
+        self.done = self.failed = 0
+        self.tried: Counter[int] = Counter()
+        self.retry_cost: dict[int, int] = {}
+        self.budget = RetryBudget()
+        self.rates: list[tuple[float, int | None, int]] = []
         self.queue: deque[int] = deque()
         self.open = 0
         self.serves_at = -inf
@@ -78,7 +97,7 @@ class World:
     def run(self, seconds: float) -> None:
         self.tell(PhaseChanged(self.ns, "running"), LimitsChanged(self.ns, self.our_rpm, None, self.our_slots))
         self.fill()
-        self.after(1.0, self.look)
+        self.after(LOOK_S, self.look)
         self.resume(seconds)
 
     def resume(self, seconds: float) -> None:
@@ -102,18 +121,23 @@ class World:
     # ── our side ───────────────────────────────────────────────────────────────────────────────────────
 
     def fill(self) -> None:
-        while self.open < self.our_slots:
+        while self.open < self.our_slots and self.calls != self.requests:
             self.open += 1
             self.calls += 1
-            self.tell(Queued(self.calls, self.ns, self.ns, "m", "?"), Waited(self.calls, self.ns))
-            self.queue.append(self.calls)
+            self.tell(Queued(self.calls, self.ns, self.ns, "m", "?"))
+            self.wait_in_line(self.calls)
         self.serve()
+
+    def wait_in_line(self, call: int) -> None:
+        self.tell(Waited(call, self.ns))
+        self.queue.append(call)
 
     def free_at(self) -> float:
         """When the limiter lets the next one go: a bucket of a tenth of a second, and never more than a minute's."""
         at = max(self.now, self.closed_until)
         if self.our_rpm is not None:
-            at = max(at, self.next_at - BURST_S)
+            size = max(1, int(self.our_rpm * BUCKET_S / 60))
+            at = max(at, self.next_at - (size - 1) * 60 / self.our_rpm)
             while self.admitted and self.admitted[0] <= self.now - 60.01:
                 self.admitted.popleft()
             if len(self.admitted) >= self.our_rpm:
@@ -121,7 +145,7 @@ class World:
         return at
 
     def serve(self) -> None:
-        while self.queue:
+        while self.queue and self.on_wire < self.our_slots:
             at = self.free_at()
             if at > self.now:
                 if not self.now < self.serves_at <= at + 1e-5:
@@ -132,21 +156,27 @@ class World:
             if self.our_rpm is not None:
                 self.next_at = max(self.next_at, self.now) + 60 / self.our_rpm
             call = self.queue.popleft()
+            self.on_wire += 1
+            self.tried[call] += 1
             self.tell(Admitted(call, self.ns), Sent(call, self.ns))
             self.sent.append(self.now)
-            self.after(0.01 + self.draw.uniform(0, 0.005), lambda call=call: self.arrive(call))  # type: ignore[misc]
+            way_s = self.way_s * self.draw.uniform(1, 1.5)
+            self.after(way_s, lambda call=call: self.arrive(call))  # type: ignore[misc]
 
     def look(self) -> None:
-        self.after(1.0, self.look)
+        self.after(LOOK_S, self.look)
         pace = self.pacer.look(seen(self.ledger, len(self.queue), self.looked_at, self.ns))
         self.looked_at = self.ledger.refusals.total
         if pace.hold_s:
             self.close(pace.hold_s)
         if (pace.rpm, pace.concurrency) != (self.our_rpm, self.our_slots):
+            if pace.rpm != self.our_rpm:
+                self.next_at = -inf  # a rate that is set begins with a rested bucket
             self.our_rpm, self.our_slots = pace.rpm, pace.concurrency
             self.changes += 1
+            self.rates.append((self.now - START_S, self.our_rpm, self.our_slots))
             self.tell(LimitsChanged(self.ns, self.our_rpm, None, self.our_slots))
-        self.fill()
+            self.fill()
 
     def close(self, seconds: float) -> None:
         if self.now + seconds > self.closed_until:
@@ -162,14 +192,14 @@ class World:
             style = self.settings.retry_after_style
             told = {"honest": refusal.wait_s, "none": None, "short": (refusal.wait_s or 0) / 2}[style]
             words = "HTTP 429: no" if self.mute else refusal.message
-            self.after(0.01, lambda: self.refuse(call, words, told))
+            self.after(self.way_s, lambda: self.refuse(call, words, told))
             return
-        lasts_s = self.draw.uniform(0.5, 1.5) * self.answer_s
+        lasts_s = self.ttft_s + self.draw.uniform(0.5, 1.5) * self.answer_s
         slot = self.slots.take(self.now + lasts_s) if self.slots is not None else None
         self.running += 1
         self.busy.append((self.now, self.running))
         self.passed.append(self.now)
-        self.after(0.01, lambda: self.begin(call))
+        self.after(self.ttft_s, lambda: self.begin(call))
         self.after(lasts_s, lambda: self.finish(call, slot))
 
     def begin(self, call: int) -> None:
@@ -183,19 +213,32 @@ class World:
         self.busy.append((self.now, self.running))
         if slot is not None:
             slot.release()
-        self.tell(AttemptEnded(call, self.ns), Finished(call, self.ns, State.DONE))
-        self.over()
+        self.tell(AttemptEnded(call, self.ns))
+        self.on_wire -= 1
+        self.budget.succeeded(self.retry_cost.get(call))
+        self.end(call, State.DONE)
 
     def refuse(self, call: int, words: str, told: float | None) -> None:
         self.refused.append(self.now)
         self.tell(HeadersCame(call, self.ns, 429), AttemptEnded(call, self.ns, words, False, told))
-        self.tell(Finished(call, self.ns, State.FAILED, words))
+        self.on_wire -= 1
         if told is not None:
             self.close(told)
-        # A call that was refused backs off before its slot is free, as core/retry.py has it.
-        self.after(self.draw.uniform(0, 0.5), self.over)
+        failure = Failure(FailureKind.STATUS, words, 429, hint_s=told)
+        decision = decide(failure, self.tried[call], 600.0, self.draw.random(), POLICY)
+        cost = None if isinstance(decision, GiveUp) else self.budget.take(failure)
+        if isinstance(decision, GiveUp) or cost is None:
+            self.failed += 1
+            self.end(call, State.FAILED, words)
+            return
+        self.retry_cost[call] = cost
+        self.tell(BackedOff(call, self.ns, self.ns + round(decision.seconds * NS_PER_S), words))
+        self.after(decision.seconds, lambda: (self.wait_in_line(call), self.serve()))  # type: ignore[func-returns-value]
+        self.serve()
 
-    def over(self) -> None:
+    def end(self, call: int, state: State, words: str | None = None) -> None:
+        self.tell(Finished(call, self.ns, state, words))
+        self.done += state is State.DONE
         self.open -= 1
         self.fill()
 

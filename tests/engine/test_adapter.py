@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from call_under_test import AT_ONCE, Witness, a_plan
 
-from tui.core.adapt import Pace, Pacer, Seen
+from tui.core.adapt import Pace, Pacer
+from tui.core.adapt_seen import Seen
 from tui.core.calls import CallPlan
 from tui.core.clock import now_ns
 from tui.core.commands import SetConcurrency, SetRate, Watch
@@ -44,8 +45,8 @@ class APool:
 class Bench:
     """An adapter on a limiter, with a server's words put in its mouth."""
 
-    def __init__(self, rpm: int | None = None) -> None:
-        self.witness, self.limiter, self.pool = Witness(), Limiter(rpm), APool(8)
+    def __init__(self, rpm: int | None = None, tpm: int | None = None) -> None:
+        self.witness, self.limiter, self.pool = Witness(), Limiter(rpm, tpm), APool(8)
         pool: Any = self.pool
         self.helm = Helm(self.witness.ledger, pool, self.limiter, PlanShelf(), self.witness, lambda: None)
         self.adapter = Adapter(Pacer(rpm, 8), self.witness.ledger, pool, self.limiter, self.helm)
@@ -59,10 +60,23 @@ class Bench:
 
 async def test_a_limit_in_the_headers_is_set_and_stated() -> None:
     bench = Bench()
-    bench.says(120)
-    assert bench.limiter.rpm == 120
+    bench.says(130)
+    assert bench.limiter.rpm == 130
     (stated,) = bench.witness.of(LimitsChanged)
-    assert (stated.rpm, stated.concurrency) == (120, 8)
+    assert (stated.rpm, stated.concurrency) == (130, 2)
+
+
+async def test_the_pace_of_the_start_is_set_before_anything_is_sent() -> None:
+    bench = Bench()
+    assert (bench.limiter.rpm, bench.pool.concurrency) == (120, 2)
+
+
+async def test_a_limit_of_tokens_in_the_headers_is_set_unless_a_person_wants_fewer() -> None:
+    for asked, said, then in ((None, 40_000, 40_000), (90_000, 40_000, 40_000), (10_000, 40_000, 10_000)):
+        bench = Bench(rpm=500, tpm=asked)
+        bench.witness(AllowanceCame(1, now_ns(), limit_tokens=said, reset_tokens_s=6.0))
+        bench.adapter.look()
+        assert bench.limiter.tpm == then
 
 
 class ScriptedPacer(Pacer):
@@ -128,7 +142,7 @@ async def test_a_limit_stated_a_little_below_the_rate_that_was_asked_for_is_obey
 async def test_a_limit_that_comes_back_in_hours_is_no_minutes() -> None:
     bench = Bench()
     bench.says(50, reset_s=7200.0)
-    assert bench.limiter.rpm is None
+    assert bench.limiter.rpm == 120
     assert bench.witness.of(LimitsChanged) == []
 
 
@@ -173,5 +187,5 @@ async def test_without_a_word_of_how_long_it_closes_the_lane_itself() -> None:
     ):
         bench.witness(fact)
     bench.adapter.look()
-    assert closed == [(1.0, "429: the server does not say how long to wait")]
+    assert closed == [(1.0, "429: waiting to learn at which pace it refills")]
     assert bench.limiter.rpm is not None
