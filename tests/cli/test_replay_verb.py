@@ -22,12 +22,27 @@ def the_run(simulator: SimulatorProcess, out: Path, *arguments: str) -> Path:
     return folder
 
 
-def test_the_summary_of_a_replay_is_the_run_s_own(quick: SimulatorProcess, tmp_path: Path) -> None:
-    run = the_run(quick, tmp_path / "runs", "--price", "in=1,out=2")
-    again = weir("replay", str(run), "--ui", "none", "--json")
-    assert (again.returncode, again.stderr) == (0, "")
-    assert json.loads(again.stdout) == json.loads((run / "summary.json").read_text())
-    assert sorted(os.listdir(run)) == ["calls.jsonl", "journal.db", "summary.json"]  # and nothing is written
+@pytest.mark.parametrize("more", [(), ("--price", "in=1,out=2", "--goodput", "ttft:1", "--budget", "1")])
+def test_the_summary_of_a_replay_is_the_run_s_own_to_the_last_byte(
+    quick: SimulatorProcess,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    more: tuple[str, ...],
+) -> None:
+    """In words and as JSON; found by its path, by the beginning of its name and as the last one."""
+    load = ("load", "--base-url", quick.base_url, "--requests", "6", "--max-tokens", "9", "--ui", "none")
+    ran = weir(*load, *more, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    monkeypatch.chdir(tmp_path)
+    (folder,) = (tmp_path / "weir-runs").iterdir()
+    printed = json.dumps(json.loads((folder / "summary.json").read_text())) + "\n"
+    for name in (str(folder), folder.name[:13], "last"):
+        assert main(["replay", name, "--ui", "none"]) == 0
+        assert tuple(capsys.readouterr()) == (ran.stdout, "")
+        assert main(["replay", name, "--ui", "none", "--json"]) == 0
+        assert tuple(capsys.readouterr()) == (printed, "")
+    assert sorted(os.listdir(folder)) == ["calls.jsonl", "journal.db", "summary.json"]  # and nothing is written
 
 
 def test_plain_it_plays_in_lines_and_ends_in_words(quick: SimulatorProcess, tmp_path: Path) -> None:
@@ -47,7 +62,7 @@ def test_a_speed_that_is_none_is_a_usage_error(capsys: pytest.CaptureFixture[str
 def test_a_run_that_is_not_there_is_a_usage_error(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["replay", str(tmp_path / "no\x1b[31mne")]) == 2
     error = capsys.readouterr().err
-    assert "is no run's folder" in error
+    assert "is no run folder, here or in weir-runs" in error
     assert "\x1b" not in error
 
 

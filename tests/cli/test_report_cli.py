@@ -90,6 +90,7 @@ def test_the_ending_of_the_file_says_the_format_and_the_file_is_private(runs: Pa
         (("last", "--out", "no/such/folder/r.md"), "error: --out: no/such/folder/r.md cannot be written"),
         ((*["last"] * 27,), "error: RUN: 27 runs are too many"),
         (("last", "--format", "pdf"), "error: --format"),
+        (("last", "--out", "r.pdf"), 'error: --out: ".pdf" is no format of a report\nhint: .md, .markdown, .html,'),
     ],
 )
 def test_errors_name_what_was_wrong(
@@ -102,6 +103,13 @@ def test_errors_name_what_was_wrong(
     monkeypatch.chdir(runs)
     assert main(["report", *arguments]) == 2
     assert capsys.readouterr().err.startswith(said)
+
+
+def test_a_format_that_is_asked_for_goes_before_the_ending(runs: Path, tmp_path: Path) -> None:
+    for name, start in (("r.txt", "# load"), ("r.csv", "# load"), ("r", "# load")):
+        asked = () if name == "r" else ("--format", "md")
+        assert main(["report", "last", "--runs", str(runs / "weir-runs"), "--out", str(tmp_path / name), *asked]) == 0
+        assert (tmp_path / name).read_text("utf-8").startswith(start)
 
 
 @pytest.mark.parametrize("format", ["md", "html", "json", "csv"])

@@ -51,6 +51,8 @@ def test_hostile_and_broken_folders_are_listed_clean(tmp_path: Path, capsys: pyt
     assert main(["runs", str(tmp_path)]) == 0
     said = capsys.readouterr()
     assert "summary.json: is no JSON" in said.err
+    assert "journal.db: " in said.err
+    assert said.err.splitlines()[-1].startswith("hint: what can still be read is listed")
     assert "unreadable" in said.out
     assert not set("\x1b\x07\u202e") & set(said.out + said.err)
     assert len(said.out.splitlines()) == 5

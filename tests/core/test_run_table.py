@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tui.core.report import ReportedRun
+from tui.core.report_run import ReportedRun
 from tui.core.run_table import run_lines
 
 SUMMARY = {"calls": {"done": 9, "total": 10}, "ttft_s": {"p50": 0.25, "p95": 0.5}, "run_tokens_per_s": 48.0}
@@ -43,3 +43,17 @@ def test_a_narrow_terminal_loses_the_least_telling_columns_first_and_keeps_both_
 def test_a_crashed_run_is_counted_against_what_was_planned() -> None:
     crashed = ReportedRun("r", "crashed", datetime(2026, 1, 1, tzinfo=UTC), {"planned": 500}, SUMMARY)
     assert "9/500" in run_lines([(crashed, 0)], None)[1]
+
+
+def test_calls_that_never_began_are_among_all() -> None:
+    cut = ReportedRun(
+        "cut", "interrupted", datetime(2026, 1, 1, tzinfo=UTC), {"job": "load"}, {**SUMMARY, "never_sent": 2_990}
+    )
+    assert "9/3,000" in run_lines([(cut, 10)], None)[1]
+    killed = ReportedRun("k", "crashed", cut.began, {"planned": 500}, SUMMARY)
+    assert "9/500" in run_lines([(killed, 10)], None)[1]
+
+
+def test_the_runs_of_a_sweep_are_told_apart() -> None:
+    swept = run("s", sweep={"kind": "rpm", "value": 1200})
+    assert "load rpm 1,200" in run_lines([(swept, 10)], None)[1]

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from run_folders import HOSTILE, call, finished_run, make_run
 
-from tui.core.report import ReportedRun, change_text, tables
+from tui.core.report import change_text, tables
 from tui.core.report_charts import charts
+from tui.core.report_compare import comparisons
+from tui.core.report_run import ReportedRun
 from tui.files.report_csv import csv_report, json_report
 from tui.files.report_html import html_report
 from tui.files.report_markdown import markdown_report
@@ -91,7 +93,7 @@ def test_several_runs_stand_side_by_side_with_differences_against_the_first(tmp_
         (100, 112, "+12 %"),
         (100, 99, "−1.0 %"),
         (2, 2, "±0 %"),
-        (0, 0, "±0 %"),
+        (0, 0, ""),
         (0, 3, ""),
         (1, 14, "×14"),
         (1e9, 1e9 + 1, "±0 %"),
@@ -99,6 +101,121 @@ def test_several_runs_stand_side_by_side_with_differences_against_the_first(tmp_
 )
 def test_a_difference_is_said_in_few_characters(first: float, other: float, text: str) -> None:
     assert change_text(first, other) == text
+
+
+def a_summary(**figures: object) -> ReportedRun:
+    calls = {"total": 8, "done": 8, "cancelled": 0}
+    return ReportedRun("r", "finished", datetime(2026, 1, 1, tzinfo=UTC), {}, {"calls": calls, **figures})
+
+
+def test_what_never_began_counts_against_the_share_that_is_done() -> None:
+    assert cell(a_summary(), "Calls", "done, of all that were due") == "100.0 %"
+    assert cell(a_summary(never_sent=92), "Calls", "done, of all that were due") == "8.0 %"
+    assert "<b>92</b> never sent" in html_report([a_summary(never_sent=92)], MADE)
+    nearly = a_summary(calls={"total": 10_000, "done": 9_999})
+    assert cell(nearly, "Calls", "done, of all that were due") == "99.9 %"
+
+
+def test_a_call_withdrawn_before_it_was_sent_counts_once() -> None:
+    now = a_summary(never_sent=5, warmup_calls=2, done_again=1, calls={"total": 10, "done": 7, "cancelled": 3})
+    assert (now.unbegun, now.due) == (5, 15)
+    assert cell(now, "Calls", "warm-up, in no figure here") == "2"
+    assert cell(now, "Calls", "done again by hand, of these") == "1"
+    # Of old such calls were among the cancelled as well.
+    run = a_summary(never_sent=5, calls={"total": 10, "done": 7, "cancelled": 3})
+    assert (run.unbegun, run.due) == (2, 12)
+    known = ReportedRun("r", "finished", run.began, {}, run.figures, withdrawn=1)
+    assert (known.unbegun, known.due) == (4, 14)
+
+
+def test_what_a_run_without_an_end_had_planned_is_not_called_done(tmp_path: Path) -> None:
+    run = reported(read_run_folder(make_run(tmp_path, "run", *CALLS, planned=100)))
+    assert (run.state, run.unbegun, run.due) == ("crashed", 97, 100)
+    assert "<b>97</b> not on record" in html_report([run], MADE)
+
+
+def test_nothing_is_said_of_a_difference_between_noughts(tmp_path: Path) -> None:
+    text = markdown_report([a_run(tmp_path, "a"), a_run(tmp_path, "b")], MADE)
+    assert "0 (" not in re.sub(r"[1-9.][0-9,.]* \(", "", text.replace("$0.00072 (", ""))
+    assert "broken" not in text
+
+
+SETTINGS = {
+    "sweep": {"kind": "rpm", "value": 1200, "number": 2, "of": 3, "began": "2026-01-01"},
+    "ramp": {"start_rpm": 60, "end_rpm": 1200, "duration_s": 120.0, "step_rpm": 60},
+    "params": {"max_tokens": 40, "stop": ["x", "y"], "response_format": {"type": "json_object", "strict": True}},
+    "adapt": True,
+    "budget_usd": "0.50",
+    "keep_text": False,
+    "duration_s": 90.0,
+    "rate_rpm": 60,
+    "odd_thing": {"a": {"b": {"c": {"d": 1}}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ("sweep", "rpm 1,200, run 2 of 3"),
+        ("ramp", "from 60 to 1,200 calls a minute within 2m 00s, in steps of 60"),
+        ("sent with each call", "max_tokens 40 · stop x, y · response_format (type json_object, strict yes)"),
+        ("adapts its pace", "yes: the pace that the server bears is found"),
+        ("budget", "$0.5000"),
+        ("text kept", "no"),
+        ("duration", "1m 30s"),
+        ("schedule", "60 calls a minute"),
+        ("odd thing", "a b c …"),
+        ("price", "$2.50 in, $10.00 out per million tokens (--price)"),
+    ],
+)
+def test_settings_are_words(tmp_path: Path, row: str, text: str) -> None:
+    run = reported(read_run_folder(finished_run(tmp_path, "run", *CALLS, **SETTINGS)))
+    assert cell(run, "Limits and settings", row) == text
+
+
+def test_no_setting_is_json_whatever_it_holds(tmp_path: Path) -> None:
+    odd = {"sweep": {"kind": 7}, "ramp": ["x"], "budget_usd": "many", "duration_s": {}, "params": {"a": [{"b": None}]}}
+    run = reported(read_run_folder(make_run(tmp_path, "run", *CALLS, **odd)))
+    (settings,) = [table for table in tables([run]) if table.title == "Limits and settings"]
+    assert not [row for row in settings.rows if re.search(r'[{}"\[\]]', row.cells[0].text)]
+    assert cell(run, "Limits and settings", "sweep") == "kind 7"
+
+
+def test_what_a_budget_let_through_is_told() -> None:
+    run = a_summary(budget={"limit_usd": "0.5", "charged_usd": "0.42", "refused": 3})
+    assert cell(run, "Tokens and cost", "budget") == "$0.5000"
+    assert cell(run, "Tokens and cost", "· spent of it, at most") == "$0.4200"
+    assert cell(run, "Tokens and cost", "· calls not sent for it") == "3"
+
+
+def a_sweep(tmp_path: Path) -> list[ReportedRun]:
+    runs = []
+    for number, (value, ttft_s) in enumerate(((1, 0.25), (8, 0.5)), start=1):
+        step = {"kind": "concurrency", "value": value, "number": number, "of": 2, "began": "2026-01-01T00:00:00"}
+        folder = finished_run(tmp_path, f"step-{number}", call(1, ttft_s=ttft_s), job="sweep", sweep=step)
+        runs.append(reported(read_run_folder(folder)))
+    return runs
+
+
+def test_the_runs_of_a_sweep_are_named_by_its_values_and_stand_in_one_chart_a_figure(tmp_path: Path) -> None:
+    runs = a_sweep(tmp_path)
+    page, text = html_report(runs, MADE), markdown_report(runs, MADE)
+    for made in (page, text):
+        assert "sweep of concurrency · m" in made
+        assert "A · concurrency 1" in made
+        assert "B · concurrency 8" in made
+    (ttft,) = [each for each in comparisons(runs) if each.title == "TTFT p95"]
+    assert [(bar.name, bar.share, bar.text) for bar in ttft.bars] == [
+        ("concurrency 1", pytest.approx(0.5, abs=0.01), "250 ms"),
+        ("concurrency 8", 1.0, "500 ms"),
+    ]
+    assert "██████ 250 ms" in text
+    assert '<b style="width:100.0%"></b>' in page
+
+
+def test_runs_that_are_no_one_sweep_are_side_by_side(tmp_path: Path) -> None:
+    assert "# 2 runs side by side" in markdown_report([a_run(tmp_path), a_sweep(tmp_path)[0]], MADE)
+    assert comparisons([a_run(tmp_path, "only")]) == []
 
 
 class _Page(HTMLParser):

@@ -91,6 +91,17 @@ def test_a_run_is_named_by_its_folder_its_name_its_files_or_as_the_last_one(tmp_
     assert resolve_run("last", tmp_path) == newest
 
 
+def test_the_beginning_of_a_name_is_enough_while_it_is_that_of_one_run(tmp_path: Path) -> None:
+    folders = [make_run(tmp_path, f"2026-01-0{day}-load") for day in (1, 2, 3)]
+    (tmp_path / "2026-01-01-photos").mkdir()
+    assert resolve_run("2026-01-02", tmp_path) == folders[1]
+    assert resolve_run("2026-01-01", tmp_path) == folders[0]
+    with pytest.raises(UsageError, match="3 runs begin: 2026-01-01-load, 2026-01-02-load, 2026-01-03-load"):
+        resolve_run("2026", tmp_path)
+    whole = make_run(tmp_path, "2026")
+    assert resolve_run("2026", tmp_path) == whole
+
+
 @pytest.mark.parametrize("name", ["nothing", "", "a\0b", "x" * 5000, "last"])
 def test_what_is_no_run_is_a_usage_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError):

@@ -11,7 +11,8 @@ from tui.core.errors import UsageError
 from tui.core.facts import Finished, LoopLagged
 from tui.core.ledger import Ledger
 from tui.core.summary import summary
-from tui.jobs.replay import Replay, read_replay
+from tui.files.price_book import PriceBook
+from tui.jobs.replay import NO_LOCAL_PRICE, Replay, read_replay
 
 
 def told_to_the_end(replay: Replay) -> Ledger:
@@ -56,7 +57,28 @@ def test_its_figures_are_the_fold_s_with_what_the_run_wrote_of_itself(tmp_path: 
     theirs = {"interrupted": False, "never_sent": 3, "budget": {"refused": 1}}
     ours = summary(ledger, replay.card(), at(0)) | {"endpoint": "host/v1", "record": "the/run"}
     assert figures == {**ours, **theirs}
-    assert replay.notes == {"wire": "words"}
+    assert list(figures)[:4] == ["interrupted", "never_sent", "budget", "calls"]
+
+
+def test_what_the_run_had_to_say_to_its_figures_is_said_again(tmp_path: Path) -> None:
+    said = {"tokens": "estimated", "cost": "no price\x1b[31m", "wire": "not here"}
+    kept = Replay(a_recording(tmp_path, figure_notes=said), "run").notes
+    assert kept == {"tokens": "estimated", "cost": "no price�[31m", "wire": "words"}
+
+
+def test_a_server_on_this_machine_has_no_price_though_the_record_does_not_say_so(tmp_path: Path) -> None:
+    for number, (base_url, why) in enumerate(
+        (("http://127.0.0.1:8600/v1", NO_LOCAL_PRICE), ("https://api.example/v1", None), (None, None))
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert Replay(a_recording(folder, base_url=base_url), "run").notes["cost"] == why
+
+
+async def test_the_reason_is_in_the_words_of_the_price_book(tmp_path: Path) -> None:
+    book = PriceBook(tmp_path)
+    assert await book.find("m", "http://localhost:1/v1") is None
+    assert book.why == NO_LOCAL_PRICE
 
 
 def test_price_and_objectives_are_those_of_the_run(tmp_path: Path) -> None:
@@ -85,8 +107,10 @@ def test_a_folder_or_its_journal_names_a_run(tmp_path: Path) -> None:
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no run's folder and no journal"):
+    with pytest.raises(UsageError, match="holds no journal"):
         read_replay(tmp_path)
+    with pytest.raises(UsageError, match="is no run's folder"):
+        read_replay(tmp_path / "nowhere")
     (tmp_path / "journal.db").write_text("words")
     with pytest.raises(UsageError, match="cannot be read"):
         read_replay(tmp_path)

@@ -8,6 +8,7 @@ from recorded_run import CALLS, a_recording, at
 from tui.core.clock import NS_PER_S
 from tui.core.commands import (
     CancelCall,
+    ChangeSpeed,
     Close,
     Drain,
     Export,
@@ -164,3 +165,20 @@ def test_whoever_wants_to_go_may_go_at_once(player: Player, command: Drain | Sto
     player.session.send(command)
     assert player.session.latest.run.phase == "finished"
     assert not player.session.over
+
+
+def test_it_plays_faster_and_slower_from_where_it_stands(player: Player) -> None:
+    player.wait(1)
+    player.session.send(ChangeSpeed(4))
+    player.wait(1)
+    assert player.stands_at(5000)
+    player.session.send(ChangeSpeed(0.125))
+    player.wait(2)
+    assert player.stands_at(6000)
+    assert player.session.latest.run.notice == "plays at 0.5 times the run's own speed"
+
+
+@pytest.mark.parametrize(("by", "speed"), [(1e300, "1000"), (1e-300, "0.01")])
+def test_there_is_a_fastest_and_a_slowest(player: Player, by: float, speed: str) -> None:
+    player.session.send(ChangeSpeed(by))
+    assert player.session.latest.run.notice == f"plays at {speed} times the run's own speed"

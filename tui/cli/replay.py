@@ -10,24 +10,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.cli.parsing import EXIT_DONE, Parser, number
+from tui.cli.report import add_runs_folder
 
 if TYPE_CHECKING:
     from tui.jobs.replay_session import ReplaySession
 
 EXAMPLES = """examples:
-  weir replay weir-runs/2026-01-31T12-00-00-load-gpt-4o
-  weir replay weir-runs/2026-01-31T12-00-00-load-gpt-4o --speed 4
-  weir replay weir-runs/2026-01-31T12-00-00-load-gpt-4o --ui none --json
+  weir replay last
+  weir replay 2026-01-31T12-00-00-load-gpt-4o --speed 4
+  weir replay 2026-01-31T12 --runs /data/weir-runs
+  weir replay last --ui none --json
 
-p pauses, "," and "." go 10 s back and forth. Nothing is sent and nothing is written.
+p pauses, "," and "." go 10 s back and forth, [ and ] play slower and faster. Nothing is sent and nothing is written.
 """
-SLOWEST, FASTEST = 0.01, 1000.0
 
 
 def add_replay(verbs: "argparse._SubParsersAction[Parser]") -> None:
     """The verb and its flags."""
     parser = verbs.add_parser("replay", help="play a recorded run in the dashboard", epilog=EXAMPLES)
-    parser.add_argument("recorded", type=Path, metavar="RUN", help="the run's folder, or its journal.db")
+    parser.add_argument(
+        "recorded", metavar="RUN", help="a run's folder, its journal.db, its name in --runs or how that begins, or last"
+    )
     parser.add_argument("--speed", type=speed, default=1.0, metavar="X", help="times as fast as it was (default: 1)")
     parser.add_argument(
         "--ui",
@@ -35,11 +38,14 @@ def add_replay(verbs: "argparse._SubParsersAction[Parser]") -> None:
         help="default: dashboard on a terminal, else plain; none: no playing, the summary at once",
     )
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    add_runs_folder(parser)
     parser.set_defaults(run=run_replay)
 
 
 def speed(text: str) -> float:
     """How many times as fast as it was."""
+    from tui.jobs.replay_session import FASTEST, SLOWEST
+
     value = number(text)
     if not SLOWEST <= value <= FASTEST:
         raise argparse.ArgumentTypeError(f"expected a number from {SLOWEST:g} to {FASTEST:g}")
@@ -54,7 +60,7 @@ def run_replay(args: argparse.Namespace) -> int:
     from tui.jobs.replay_session import ReplaySession
 
     ui = choose_ui(args.ui)
-    session = ReplaySession(read_replay(args.recorded), args.speed)
+    session = ReplaySession(read_replay(_found(args.recorded, args.runs)), args.speed)
     if ui != "none":
         asyncio.run(_play(session, ui == "dashboard"))
     if ui == "dashboard" and not args.json and not session.over:
@@ -66,6 +72,17 @@ def run_replay(args: argparse.Namespace) -> int:
     else:
         sys.stdout.write(summary_text(figures, session.replay.notes) + "\n" + troubles_text(figures))
     return EXIT_DONE
+
+
+def _found(name: str, runs: Path) -> Path:
+    """The run's folder, found as for a report; or a journal that lies anywhere."""
+    from tui.files.run_list import SUMMARY, resolve_run
+
+    path = Path(name)
+    with suppress(OSError, ValueError):  # a name that is no path is looked up as a name
+        if path.is_file() and path.name != SUMMARY:
+            return path
+    return resolve_run(name, runs)
 
 
 async def _play(session: "ReplaySession", on_screen: bool) -> None:

@@ -11,7 +11,7 @@ from tui.core.errors import RecordError, UsageError
 from tui.core.untrusted import clean_line
 
 if TYPE_CHECKING:
-    from tui.core.report import ReportedRun
+    from tui.core.report_run import ReportedRun
 
 FORMATS = ("md", "html", "json", "csv")
 _ENDINGS = {".md": "md", ".markdown": "md", ".html": "html", ".htm": "html", ".json": "json", ".csv": "csv"}
@@ -27,7 +27,9 @@ EXAMPLES = """examples:
 def add_report(verbs: "argparse._SubParsersAction[Parser]") -> None:
     """The verb and its flags."""
     parser = verbs.add_parser("report", help="tables and charts of runs, side by side", epilog=EXAMPLES)
-    parser.add_argument("names", nargs="+", metavar="RUN", help='a run\'s folder, its name in --runs, or "last"')
+    parser.add_argument(
+        "names", nargs="+", metavar="RUN", help='a run\'s folder, its name in --runs or how that begins, or "last"'
+    )
     parser.add_argument("--format", choices=FORMATS, help="default: as --out ends, else md")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write there (default: stdout)")
     add_runs_folder(parser)
@@ -56,20 +58,37 @@ def _text(runs: "list[ReportedRun]", format: str) -> str:
     return csv_report(runs) if format == "csv" else json_report(runs)
 
 
+def _format(asked: str | None, out: Path | None) -> str:
+    """What was asked for, else what the file's ending says, else Markdown; UsageError for an ending that is none."""
+    if asked is not None:
+        return asked
+    ending = out.suffix if out is not None else ""
+    if not ending:
+        return "md"
+    if ending.lower() not in _ENDINGS:
+        raise UsageError(
+            "--out", f'"{clean_line(ending)}" is no format of a report', f"{', '.join(_ENDINGS)}, or say --format"
+        )
+    return _ENDINGS[ending.lower()]
+
+
 def run_report(args: argparse.Namespace) -> int:
     """Read the runs and write the report."""
     from tui.core.report import MOST_RUNS
     from tui.files.run_figures import reported
     from tui.files.run_folder import write_text
-    from tui.files.run_list import read_run_folder, resolve_run
+    from tui.files.run_list import PROBLEM_HINT, read_run_folder, resolve_run
 
+    format = _format(args.format, args.out)
     if len(args.names) > MOST_RUNS:
         raise UsageError("RUN", f"{len(args.names)} runs are too many", f"name at most {MOST_RUNS}")
-    runs = [reported(read_run_folder(resolve_run(name, args.runs))) for name in args.names]
+    found = [read_run_folder(resolve_run(name, args.runs)) for name in args.names]
+    runs = [reported(run) for run in found]
     for run in runs:
         for note in run.notes:
             sys.stderr.write(f"weir: {run.name}: {note}\n")
-    format = args.format or (_ENDINGS.get(args.out.suffix.lower(), "md") if args.out is not None else "md")
+    if any(run.problem is not None for run in found):
+        sys.stderr.write(f"hint: {PROBLEM_HINT}\n")
     text = _text(runs, format)
     if args.out is None:
         sys.stdout.write(text)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tui.cli.parsing import EXIT_DONE, Parser, whole
 
 if TYPE_CHECKING:
-    from tui.core.report import ReportedRun
+    from tui.core.report_run import ReportedRun
     from tui.files.run_list import FoundRun
 
 DEFAULT = Path("weir-runs")
@@ -35,7 +35,7 @@ def run_runs(args: argparse.Namespace) -> int:
     from tui.core.run_table import run_lines
     from tui.core.untrusted import clean_line
     from tui.files.export import json_text
-    from tui.files.run_list import find_runs
+    from tui.files.run_list import PROBLEM_HINT, find_runs
 
     folder = args.folder if args.folder is not None else DEFAULT
     found = find_runs(folder) if args.folder is not None or DEFAULT.exists() else []
@@ -47,6 +47,8 @@ def run_runs(args: argparse.Namespace) -> int:
     for run in shown:
         if run.problem is not None:
             sys.stderr.write(f"weir: {run.problem}\n")
+    if any(run.problem is not None for run in shown):
+        sys.stderr.write(f"hint: {PROBLEM_HINT}\n")
     if not found:
         sys.stderr.write(f"no runs in {clean_line(str(folder))}\nhint: make one: weir demo, or weir load --help\n")
         return EXIT_DONE

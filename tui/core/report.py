@@ -3,63 +3,23 @@
 Values come from summaries that may be old or damaged: what is not there is a dash. Every text is clean, and no markup.
 """
 
-import json
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import NamedTuple
 
 from tui.core.calls import TERMINAL, State
 from tui.core.clock import NS_PER_S
-from tui.core.figures import ABSENT, exact, money, ms, rate
+from tui.core.figures import ABSENT, exact, money, ms, rate, usd
 from tui.core.lookup import number_at, text_at, value_at, whole_at
+from tui.core.report_run import ReportedRun
+from tui.core.report_settings import setting_rows, short
 from tui.core.snapshot import Cost
-from tui.core.untrusted import clean_line
-from tui.core.views import Timeline
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST_RUNS = len(LETTERS)
 MOST_ERRORS = 12
 TELLING = 0.05
 """A smaller difference, as a share of the first run's figure, is called neither better nor worse."""
-MOST_TEXT = 240
-"""Characters of a setting or an error."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportedRun:
-    """One run, as a report knows it."""
-
-    name: str
-    state: str
-    """`finished`, `interrupted`, `running`, `crashed` or `unreadable`."""
-    began: datetime
-    fields: Mapping[str, Any]
-    """The journal's of the run."""
-    figures: Mapping[str, Any]
-    """The summary."""
-    notes: tuple[str, ...] = ()
-    """What is missing, and why."""
-    timeline: Timeline | None = None
-    """None: nothing is known over time."""
-    end_at: int = 0
-    """End of the run (ns), on the timeline's clock."""
-
-    @property
-    def job(self) -> str:
-        """`load`, `demo`, …"""
-        return text_at(self.figures, "job") or text_at(self.fields, "job") or ABSENT
-
-    @property
-    def model(self) -> str:
-        """The model's name."""
-        return text_at(self.figures, "model") or text_at(self.fields, "model") or ABSENT
-
-    @property
-    def endpoint(self) -> str:
-        """Where it went, without anything that may be a secret."""
-        return public_url(text_at(self.fields, "base_url") or "") or ABSENT
 
 
 class Cell(NamedTuple):
@@ -96,11 +56,32 @@ class Figure(NamedTuple):
     written: Callable[[float], str]
     lower_is_better: bool | None = None
     """None: neither is."""
+    tells_when_0: bool = True
+    """False: a row that is 0 in every run is left out."""
 
 
 def label(index: int) -> str:
     """What a report with several runs calls each."""
     return LETTERS[index]
+
+
+def column_names(runs: Sequence[ReportedRun]) -> list[str]:
+    """What each run's column is called; nothing where there is one run. `A`, or of a sweep `A · rpm 60`."""
+    if len(runs) == 1:
+        return []
+    return [label(index) + (f" · {run.swept}" if run.swept is not None else "") for index, run in enumerate(runs)]
+
+
+def report_title(runs: Sequence[ReportedRun]) -> str:
+    """`load · gpt-4o`, `sweep of rpm · gpt-4o` or `3 runs side by side`."""
+    if len(runs) == 1:
+        swept = f" · {runs[0].swept}" if runs[0].swept is not None else ""
+        return f"{runs[0].job}{swept} · {runs[0].model}"
+    sweeps = {tuple(text_at(run.fields, "sweep", name) for name in ("kind", "began")) for run in runs}
+    kind, began = next(iter(sweeps))
+    if len(sweeps) == 1 and kind is not None and began is not None:
+        return f"sweep of {kind} · {runs[0].model}"
+    return f"{len(runs)} runs side by side"
 
 
 def tables(runs: Sequence[ReportedRun]) -> list[Table]:
@@ -132,10 +113,10 @@ def cost_text(run: ReportedRun) -> str:
 
 def change_text(first: float, other: float) -> str:
     """How far `other` lies from `first`: `+12 %`, `±0 %`, `×14`; empty where there is nothing to divide by."""
-    if first == other:
-        return "±0 %"
     if first <= 0 or other < 0:
         return ""
+    if first == other:
+        return "±0 %"
     ratio = other / first
     if ratio >= 10:
         return f"×{ratio:.0f}" if ratio < 10_000 else "×10k+"
@@ -143,11 +124,6 @@ def change_text(first: float, other: float) -> str:
     digits = 0 if abs(percent) >= 9.95 else 1
     text = f"{percent:+.{digits}f} %".replace("-", "−")
     return "±0 %" if text[1:] in ("0 %", "0.0 %") else text
-
-
-def public_url(url: str) -> str:
-    """An address without user, password, query and fragment."""
-    return re.sub(r"//[^/@]*@", "//", re.split(r"[?#]", url, maxsplit=1)[0])
 
 
 # ── figures ────────────────────────────────────────────────────────────────────────────────────────────
@@ -161,21 +137,32 @@ def _whole(value: float) -> str:
     return exact(round(value))
 
 
-def _share(value: float) -> str:
-    return f"{value * 100:.1f} %"
+def share_text(value: float) -> str:
+    """A share of 0 to 1 in percent. 100 % is all of it, never a rounded 99.96."""
+    return f"{min(value * 100, 99.9) if value < 1 else value * 100:.1f} %"
 
 
 def _done_share(run: ReportedRun) -> float | None:
-    done, total = number_at(run.figures, "calls", "done"), number_at(run.figures, "calls", "total")
-    return done / total if done is not None and total else None
+    done, due = number_at(run.figures, "calls", "done"), run.due
+    return done / due if done is not None and due else None
+
+
+def _dollars(value: float) -> str:
+    return usd(Decimal(f"{value:.12f}"))
 
 
 # Runs differ in size: of counts and money neither more nor less is better, of shares, rates and durations it is.
 _CALLS = [
-    Figure("in all", _at("calls", "total"), _whole),
-    *(Figure(state.value, _at("calls", state.value), _whole) for state in State if state in TERMINAL),
-    Figure("never sent", _at("never_sent"), _whole),
-    Figure("done, of all", _done_share, _share, False),
+    Figure("begun", _at("calls", "total"), _whole),
+    *(
+        Figure(state.value, _at("calls", state.value), _whole, None, state in (State.DONE, State.FAILED))
+        for state in State
+        if state in TERMINAL
+    ),
+    Figure("never sent", _at("never_sent"), _whole, None, False),
+    Figure("done again by hand, of these", _at("done_again"), _whole, None, False),
+    Figure("warm-up, in no figure here", _at("warmup_calls"), _whole, None, False),
+    Figure("done, of all that were due", _done_share, share_text, False),
 ]
 _PACE = [
     Figure("attempts", _at("attempts"), _whole),
@@ -188,21 +175,26 @@ _PACE = [
 ]
 _GOODPUT = [
     Figure("calls that met every objective", _at("goodput", "met"), _whole),
-    Figure("share of ended calls", _at("goodput", "share"), _share, False),
+    Figure("share of ended calls", _at("goodput", "share"), share_text, False),
     Figure("a second", _at("goodput", "per_s"), rate, False),
 ]
 _TRUST = [
-    Figure("engine lag p99", _at("engine_lag_s", "p99"), seconds_text, True),
-    Figure("engine lag max", _at("engine_lag_s", "max"), seconds_text, True),
-    Figure("dispatch error p99", _at("dispatch_error_s", "p99"), seconds_text, True),
+    Figure("engine lag p99", _at("engine_lag_s", "p99"), seconds_text),
+    Figure("engine lag max", _at("engine_lag_s", "max"), seconds_text),
+    Figure("dispatch error p99", _at("dispatch_error_s", "p99"), seconds_text),
     Figure("late stamps", _at("ttft_marks", "late"), _whole),
     Figure("shared stamps", _at("ttft_marks", "shared"), _whole),
 ]
 _TOKENS = [
     Figure("prompt tokens", _at("tokens", "prompt"), _whole),
-    Figure("· cached", _at("tokens", "cached"), _whole),
+    Figure("· cached", _at("tokens", "cached"), _whole, None, False),
     Figure("completion tokens", _at("tokens", "completion"), _whole),
-    Figure("· reasoning", _at("tokens", "reasoning"), _whole),
+    Figure("· reasoning", _at("tokens", "reasoning"), _whole, None, False),
+]
+_BUDGET = [
+    Figure("budget", _at("budget", "limit_usd"), _dollars),
+    Figure("· spent of it, at most", _at("budget", "charged_usd"), _dollars),
+    Figure("· calls not sent for it", _at("budget", "refused"), _whole),
 ]
 _LATENCIES = [
     ("TTFT", "ttft_s"),
@@ -213,6 +205,8 @@ _LATENCIES = [
     ("E2E", "e2e_s"),
 ]
 _POINTS = ("p50", "p90", "p95", "p99", "max")
+_POINTS_OF_SEVERAL = ("p50", "p95", "p99")
+"""Side by side each is a row: three tell, five tire."""
 
 
 def _cells(figure: Figure, runs: Sequence[ReportedRun]) -> list[Cell]:
@@ -228,12 +222,17 @@ def _cells(figure: Figure, runs: Sequence[ReportedRun]) -> list[Cell]:
             verdict = ""
             if figure.lower_is_better is not None and abs(value - first) >= TELLING * abs(first) and value != first:
                 verdict = "better" if (value < first) == figure.lower_is_better else "worse"
-            cells.append(Cell(figure.written(value), change_text(first, value), verdict))
+            told = value != first or figure.lower_is_better is not None  # as many calls again are no news
+            cells.append(Cell(figure.written(value), change_text(first, value) if told else "", verdict))
     return cells
 
 
-def _columns(runs: Sequence[ReportedRun]) -> list[str]:
-    return [label(index) for index in range(len(runs))] if len(runs) > 1 else []
+def _rows(figures: Sequence[Figure], runs: Sequence[ReportedRun]) -> list[Row]:
+    return [
+        Row(figure.name, _cells(figure, runs))
+        for figure in figures
+        if figure.tells_when_0 or any(figure.read(run) for run in runs)
+    ]
 
 
 def _known(row: Row) -> bool:
@@ -246,7 +245,7 @@ def _table(title: str, columns: list[str], rows: list[Row]) -> Table | None:
 
 
 def _figures(title: str, runs: Sequence[ReportedRun], figures: Sequence[Figure]) -> Table | None:
-    return _table(title, _columns(runs), [Row(figure.name, _cells(figure, runs)) for figure in figures])
+    return _table(title, column_names(runs), _rows(figures, runs))
 
 
 def _latency(runs: Sequence[ReportedRun]) -> Table | None:
@@ -257,14 +256,16 @@ def _latency(runs: Sequence[ReportedRun]) -> Table | None:
         rows = [Row(name, [_cells(figure(name, key, point), runs)[0] for point in _POINTS]) for name, key in _LATENCIES]
         return _table("Latency", list(_POINTS), rows)
     rows = [
-        Row(f"{name} {point}", _cells(figure(name, key, point), runs)) for name, key in _LATENCIES for point in _POINTS
+        Row(f"{name} {point}", _cells(figure(name, key, point), runs))
+        for name, key in _LATENCIES
+        for point in _POINTS_OF_SEVERAL
     ]
-    return _table("Latency", _columns(runs), rows)
+    return _table("Latency", column_names(runs), rows)
 
 
 def _tokens_and_cost(runs: Sequence[ReportedRun]) -> Table | None:
-    marked = {"usage": "counted by the server", "estimated": "estimated", "mixed": "partly estimated"}
-    rows = [Row(figure.name, _cells(figure, runs)) for figure in _TOKENS]
+    marked = {"usage": "by the server", "estimated": "estimated", "mixed": "partly estimated"}
+    rows = _rows(_TOKENS, runs)
     sources = [text_at(run.figures, "tokens", "source") for run in runs]
     rows.append(Row("counted", [Cell(marked.get(source or "", source or ABSENT)) for source in sources]))
     amounts = Figure("cost", _at("cost_usd"), str)
@@ -272,7 +273,8 @@ def _tokens_and_cost(runs: Sequence[ReportedRun]) -> Table | None:
         costs = zip(_cells(amounts, runs), runs, strict=True)
         rows.append(Row("cost", [cell._replace(text=cost_text(run)) for cell, run in costs]))
         rows.append(Row("· source", [Cell(text_at(run.figures, "cost_source") or ABSENT) for run in runs]))
-    return _table("Tokens and cost", _columns(runs), rows)
+    rows += _rows(_BUDGET, runs)
+    return _table("Tokens and cost", column_names(runs), rows)
 
 
 def errors(runs: Sequence[ReportedRun]) -> Table | None:
@@ -283,66 +285,25 @@ def errors(runs: Sequence[ReportedRun]) -> Table | None:
         for each in listed if isinstance(listed, list) else []:
             error, n = text_at(each, "error"), whole_at(each, "n")
             if error is not None and n is not None:
-                counted.setdefault(_short(error), [0] * len(runs))[index] += n
+                counted.setdefault(short(error), [0] * len(runs))[index] += n
     ordered = sorted(counted.items(), key=lambda each: -sum(each[1]))
     rows = [Row(error, [Cell(exact(n) if n else ABSENT) for n in ns]) for error, ns in ordered[:MOST_ERRORS]]
     if len(ordered) > MOST_ERRORS:
         rest = [sum(ns[index] for _, ns in ordered[MOST_ERRORS:]) for index in range(len(runs))]
         rows.append(Row("further errors", [Cell(exact(n)) for n in rest]))
-    return _table("Errors", _columns(runs), rows)
+    return _table("Errors", column_names(runs), rows)
 
 
 # ── settings ───────────────────────────────────────────────────────────────────────────────────────────
 
-_SETTINGS = ("concurrency", "rpm", "tpm", "burst", "planned", "warmup", "retries", "seed", "params", "transport")
-_NO_SETTINGS = frozenset(
-    {
-        "job", "model", "base_url", "endpoint", "started", "ended", "interrupted", "price", "summary",
-        "objectives_ns", "system", "prompt", "prompts",
-    }
-)  # fmt: skip
-"""Said elsewhere, or texts that a report which is handed on should not hold."""
-
 
 def settings(runs: Sequence[ReportedRun]) -> Table | None:
-    """Model, endpoint, limits, and whatever else of the run's own fields is one short value."""
-    names = list(_SETTINGS)
-    for run in runs:
-        names += [name for name in run.fields if name not in names and name not in _NO_SETTINGS]
-    rows = [
-        Row("model", [Cell(_short(run.model)) for run in runs]),
-        Row("endpoint", [Cell(_short(run.endpoint)) for run in runs]),
-        *(Row(clean_line(name), [Cell(_setting(run.fields.get(name))) for run in runs]) for name in names),
-        Row("objectives", [Cell(_objectives(run)) for run in runs]),
-        Row("price from", [Cell(_short(text_at(run.fields, "price", "origin") or ABSENT)) for run in runs]),
-    ]
-    return _table("Limits and settings", _columns(runs), rows)
-
-
-def _objectives(run: ReportedRun) -> str:
-    stated = value_at(run.figures, "goodput", "objectives_s")
-    names = [name for name in stated if number_at(stated, name) is not None] if isinstance(stated, Mapping) else []
-    return _short(" · ".join(f"{name} ≤ {seconds_text(number_at(stated, name) or 0)}" for name in names)) or ABSENT
-
-
-def _setting(value: Any) -> str:
-    if value is None or value in ({}, [], ""):
-        return ABSENT
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return exact(value) if abs(value) < 10**15 else _short(str(value)[:MOST_TEXT])
-    if isinstance(value, str | float):
-        return _short(str(value))
-    return _short(json.dumps(value, ensure_ascii=False))
-
-
-def _short(text: str) -> str:
-    text = clean_line(text)
-    return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"
+    """Model, endpoint, limits, and whatever else the record says of what the run was asked to do."""
+    rows = [Row(name, [Cell(value) for value in values]) for name, values in setting_rows(runs)]
+    return _table("Limits and settings", column_names(runs), rows)
 
 
 __all__ = [
-    "LETTERS", "MOST_RUNS", "Cell", "ReportedRun", "Row", "Table", "change_text", "cost_text", "label", "public_url",
-    "seconds_text", "tables",
+    "LETTERS", "MOST_RUNS", "Cell", "Row", "Table", "change_text", "column_names", "cost_text", "label",
+    "report_title", "seconds_text", "share_text", "tables",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from tui.core.clock import NS_PER_S
 from tui.core.figures import count, exact, ms, rate, usd
 from tui.core.lookup import number_at
-from tui.core.report import ReportedRun
+from tui.core.report_run import ReportedRun
 from tui.core.timeline_rates import elapsed_ns, per_second, sliding_minute
 from tui.core.views import Bin, Timeline
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from tui.core.figures import ABSENT, exact, rate
 from tui.core.lookup import number_at, whole_at
-from tui.core.report import ReportedRun, cost_text, seconds_text
+from tui.core.report import cost_text, seconds_text
+from tui.core.report_run import ReportedRun
 
 LEAST_NAME = 12
 GAP = "  "
@@ -58,15 +59,12 @@ def run_lines(runs: Sequence[tuple[ReportedRun, int]], width: int | None) -> lis
 
 def _cells(run: ReportedRun, size: int) -> list[str]:
     figures = run.figures
-    done, total = whole_at(figures, "calls", "done"), whole_at(figures, "calls", "total")
-    planned = whole_at(run.fields, "planned")
-    if run.state in ("running", "crashed") and planned is not None:
-        total = planned
+    done, total = whole_at(figures, "calls", "done"), run.due
     return [
         run.name,
         run.state,
         f"{run.began.astimezone():%Y-%m-%d %H:%M}",
-        run.job,
+        run.job if run.swept is None else f"{run.job} {run.swept}",
         run.model,
         ABSENT if done is None or total is None else f"{exact(done)}/{exact(total)}",
         _duration(number_at(figures, "ttft_s", "p50")),

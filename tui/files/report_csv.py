@@ -5,8 +5,8 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tui.core.report import ReportedRun
 from tui.core.report_charts import series_json
+from tui.core.report_run import ReportedRun
 from tui.core.untrusted import clean_line
 from tui.files.export import json_text
 

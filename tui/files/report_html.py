@@ -10,8 +10,10 @@ from html import escape
 from tui.core.calls import TERMINAL, State
 from tui.core.figures import ABSENT, exact, rate
 from tui.core.lookup import number_at, text_at, whole_at
-from tui.core.report import ReportedRun, Row, Table, cost_text, label, seconds_text, tables
+from tui.core.report import Cell, Row, Table, cost_text, label, report_title, seconds_text, share_text, tables
 from tui.core.report_charts import Chart, Spread, charts, spread
+from tui.core.report_compare import comparisons
+from tui.core.report_run import ReportedRun
 from tui.core.report_words import CHANGES, DEFINITIONS, NOTES
 from tui.files.report_style import STYLE
 from tui.files.report_svg import spread_chart, spread_top, time_chart
@@ -23,16 +25,23 @@ _CALL_INKS = {
 }  # fmt: skip
 _KINDS = {"Errors": "errors", "Limits and settings": "texts"}
 """How a table is set, where it is not numbers."""
+_LONG = 12
+"""Characters of a cell from which on it is words."""
 
 
 def html_report(runs: Sequence[ReportedRun], made: datetime) -> str:
     """The page; `made` is the local time that it is dated with."""
-    title = f"{runs[0].job} · {runs[0].model}" if len(runs) == 1 else f"{len(runs)} runs side by side"
-    body = [f'<p class="word">weir</p><h1>{escape(title)}</h1>']
+    title = report_title(runs)
+    body = [f'<p class="word">≋ weir</p><h1>{escape(title)}</h1>']
     body += [_one_head(runs[0])] if len(runs) == 1 else [_several_heads(runs)]
     # One run is looked at, several are compared: there the figures come first.
     parts = [_charts(runs), _tables(runs)]
-    body += [_notes(runs), *(parts if len(runs) == 1 else reversed(parts)), _definitions(len(runs) > 1)]
+    body += [
+        _notes(runs),
+        _comparisons(runs),
+        *(parts if len(runs) == 1 else reversed(parts)),
+        _definitions(len(runs) > 1),
+    ]
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">'
@@ -66,7 +75,7 @@ def _one_head(run: ReportedRun) -> str:
 
 def _several_heads(runs: Sequence[ReportedRun]) -> str:
     cards = [
-        f'<div class="panel"><h3>{_mark(index)}{escape(run.job)} · {escape(run.model)} {_chip(run)}</h3>'
+        f'<div class="panel"><h3>{_mark(index)}{escape(run.swept or run.job)} · {escape(run.model)} {_chip(run)}</h3>'
         f"<p>{_facts(run)}</p><p>{escape(run.endpoint)}</p><p>{escape(run.name)}</p>{_share(run)}</div>"
         for index, run in enumerate(runs)
     ]
@@ -90,38 +99,45 @@ def _tiles(run: ReportedRun) -> str:
 
     retries = f"{whole('retries')} retries of {whole('attempts')} attempts"
     a_stream = number_at(figures, "stream_tokens_per_s", "p50")
-    tiles = [
-        ("calls done", whole("calls", "done"), f"of {whole('calls', 'total')}"),
-        ("TTFT p50", duration("ttft_s", "p50"), f"p95 {duration('ttft_s', 'p95')}"),
-        ("tok/s", rate(number_at(figures, "run_tokens_per_s")), f"{rate(a_stream)} a stream"),
-        ("E2E p50", duration("e2e_s", "p50"), f"p95 {duration('e2e_s', 'p95')}"),
-        ("429s", whole("http_429"), retries),
-        ("cost", cost_text(run), text_at(figures, "cost_source") or ""),
+    done, due, refused = whole_at(figures, "calls", "done"), run.due, whole_at(figures, "http_429")
+    of_due = f"of {exact(due)}" if due is not None else ""
+    if run.unbegun:
+        of_due += f", {exact(run.unbegun)} {run.unbegun_words}"
+    tiles: list[tuple[str, str, str, str]] = [
+        ("calls done", whole("calls", "done"), of_due, "green" if done is not None and done == due else "amber"),
+        ("TTFT p50", duration("ttft_s", "p50"), f"p95 {duration('ttft_s', 'p95')}", "violet"),
+        ("tok/s", rate(number_at(figures, "run_tokens_per_s")), f"{rate(a_stream)} a stream", "accent"),
+        ("E2E p50", duration("e2e_s", "p50"), f"p95 {duration('e2e_s', 'p95')}", "blue"),
+        ("429s", whole("http_429"), retries, "amber" if refused else "grey"),
+        ("cost", cost_text(run), text_at(figures, "cost_source") or "", "grey"),
     ]
     goodput = number_at(figures, "goodput", "share")
     if goodput is not None:
         met = f"{whole('goodput', 'met')} of {whole('goodput', 'ended')} met every objective"
-        tiles.insert(1, ("goodput", f"{goodput * 100:.1f} %", met))
+        tiles.insert(1, ("goodput", share_text(goodput), met, "green"))
     return (
         '<dl class="tiles">'
         + "".join(
-            f'<div class="tile"><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(more)}</small></dd></div>'
-            for name, value, more in tiles
+            f'<div class="tile i-{ink}"><dt>{escape(name)}</dt>'
+            f"<dd>{escape(value)}<small>{escape(more)}</small></dd></div>"
+            for name, value, more, ink in tiles
         )
         + "</dl>"
     )
 
 
 def _share(run: ReportedRun) -> str:
-    """How calls ended, as one bar and its key."""
-    found = [(state, whole_at(run.figures, "calls", state.value) or 0) for state in State if state in TERMINAL]
-    ended = [(state, n) for state, n in found if n > 0]
-    if not ended:
+    """How calls ended, as one bar and its key; those that never began are a part of it."""
+    found = [
+        (_CALL_INKS[state], state.value, whole_at(run.figures, "calls", state.value) or 0)
+        for state in State
+        if state in TERMINAL
+    ]
+    shown = [each for each in (*found, ("faint", run.unbegun_words, run.unbegun)) if each[2] > 0]
+    if not shown:
         return ""
-    bars = "".join(f'<i class="i-{_CALL_INKS[state]}" style="flex:{n}"></i>' for state, n in ended)
-    key = "".join(
-        f'<span><i class="i-{_CALL_INKS[state]}"></i><b>{exact(n)}</b> {state.value}</span>' for state, n in ended
-    )
+    bars = "".join(f'<i class="i-{ink}" style="flex:{n}"></i>' for ink, _, n in shown)
+    key = "".join(f'<span><i class="i-{ink}"></i><b>{exact(n)}</b> {name}</span>' for ink, name, n in shown)
     return f'<div class="share">{bars}</div><div class="key">{key}</div>'
 
 
@@ -133,6 +149,28 @@ def _notes(runs: Sequence[ReportedRun]) -> str:
         for note in run.notes
     ]
     return f'<div class="notes">{"".join(lines)}</div>' if lines else ""
+
+
+def _comparisons(runs: Sequence[ReportedRun]) -> str:
+    """A bar a run for each of the figures that one compares first."""
+    found = comparisons(runs)
+    if not found:
+        return ""
+    panels = "".join(
+        f'<div class="panel bars i-{each.ink}"><h3>{escape(each.title)}</h3>'
+        + "".join(
+            f"<p><span>{escape(bar.name)}</span><i>{_length(bar.share)}</i><span>{escape(bar.text)}</span></p>"
+            for bar in each.bars
+        )
+        + "</div>"
+        for each in found
+    )
+    named = " named" if any(run.swept is not None for run in runs) else ""
+    return f'<h2>At a glance</h2><div class="glance{named}">{panels}</div>'
+
+
+def _length(share: float) -> str:
+    return f'<b style="width:{share * 100:.1f}%"></b>' if share > 0 else ""
 
 
 # ── charts ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -152,7 +190,7 @@ def _charts(runs: Sequence[ReportedRun]) -> str:
     spreads = [each for _, _, each in drawn if each is not None]
     figures: dict[str, list[str]] = {}
     for index, found, bars in drawn:
-        named = f"{_mark(index)}{escape(runs[index].model)}" if several else ""
+        named = f"{_mark(index)}{escape(runs[index].swept or runs[index].model)}" if several else ""
         for chart in found:
             figures.setdefault(chart.title, []).append(_chart(chart, tops[chart.title], span_ns, named))
         if bars is not None:
@@ -192,35 +230,48 @@ def _spread(bars: Spread, top: float, named: str) -> str:
 
 
 def _tables(runs: Sequence[ReportedRun]) -> str:
+    """Of one run narrow tables stand in columns as high as they are; of several each has the page's width."""
     several = len(runs) > 1
-    found = "".join(_table(table, several) for table in tables(runs))
-    return f'<h2>{"Side by side" if several else "Figures"}</h2><div class="tables">{found}</div>' if found else ""
+    found = tables(runs)
+    if not found:
+        return ""
+    narrow = [table for table in found if not (several or table.columns or table.title in _KINDS)]
+    before = [table for table in found if table.columns and not several]
+    after = [table for table in found if table not in narrow and table not in before]
+    columns = f'<div class="narrow">{"".join(_table(table, several) for table in narrow)}</div>' if narrow else ""
+    parts = f"{''.join(_table(t, several) for t in before)}{columns}{''.join(_table(t, several) for t in after)}"
+    return f'<h2>{"Side by side" if several else "Figures"}</h2><div class="tables">{parts}</div>'
 
 
 def _table(table: Table, several: bool) -> str:
     kind = _KINDS.get(table.title, "numbers")
-    wide = " wide" if several or table.title in _KINDS else " two" if table.columns else ""
     compared = several and kind == "numbers"
-    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
+    # A head has the place of a difference too, as the cells below it have.
+    heads = "".join(
+        f'<th scope="col">{escape(name)}{"<small></small>" if compared and index else ""}</th>'
+        for index, name in enumerate(table.columns)
+    )
     head = f"<thead><tr><th></th>{heads}</tr></thead>" if heads else ""
     rows = "".join(_row(row, compared) for row in table.rows)
     # So wide that figures and differences keep their room however many runs there are: then the table scrolls.
-    least = f' style="min-width:{150 + 130 * len(table.columns)}px"' if compared else ""
+    least = f' style="min-width:{190 + 150 * len(table.columns)}px"' if compared else ""
     return (
-        f'<div class="panel scroll{wide}"><table class="{kind}{" compared" if compared else ""}"{least}>'
+        f'<div class="panel scroll"><table class="{kind}{" compared" if compared else ""}"{least}>'
         f"<caption>{escape(table.title)}</caption>{head}<tbody>{rows}</tbody></table></div>"
     )
 
 
 def _row(row: Row, compared: bool) -> str:
-    # Each cell of a comparison has its place for a difference, so that figures stand below one another.
-    cells = "".join(
-        f"<td>{escape(cell.text)}"
-        + (f'<small class="{cell.verdict}">{escape(cell.change)}</small>' if compared and index else "")
-        + "</td>"
-        for index, cell in enumerate(row.cells)
-    )
+    cells = "".join(_cell(cell, compared and index > 0) for index, cell in enumerate(row.cells))
     return f'<tr><th scope="row">{escape(row.name)}</th>{cells}</tr>'
+
+
+def _cell(cell: Cell, has_difference: bool) -> str:
+    """With a place for the difference in each cell of a comparison, so that figures stand below one another."""
+    if len(cell.text) > _LONG:
+        return f'<td class="long">{escape(cell.text)}</td>'
+    change = f'<small class="{cell.verdict}">{escape(cell.change)}</small>' if has_difference else ""
+    return f"<td>{escape(cell.text)}{change}</td>"
 
 
 def _definitions(several: bool) -> str:

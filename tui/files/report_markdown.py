@@ -6,26 +6,32 @@ from datetime import datetime
 from math import ceil
 
 from tui.core.figures import ABSENT
-from tui.core.report import Cell, ReportedRun, Table, label, tables
+from tui.core.report import Cell, Table, column_names, label, report_title, tables
 from tui.core.report_charts import Chart, charts
+from tui.core.report_compare import comparisons
+from tui.core.report_run import ReportedRun
 from tui.core.report_words import CHANGES, DEFINITIONS, NOTES
 from tui.core.untrusted import clean_line
 
 _BARS = "▁▂▃▄▅▆▇█"
 _MOST_BARS = 40
+_MOST_BLOCKS = 12
+"""Length of the longest bar of a figure of several runs."""
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
 
 
 def markdown_report(runs: Sequence[ReportedRun], made: datetime) -> str:
     """The report; `made` is the local time that it is dated with."""
     one = len(runs) == 1
-    title = f"{runs[0].job} · {runs[0].model}" if one else f"{len(runs)} runs side by side"
-    parts = [f"# {_text(title)}", _heads(runs)]
+    parts = [f"# {_text(report_title(runs))}", _heads(runs)]
     notes = [
         f"> {'' if one else f'{label(index)}: '}{_text(note)}" for index, run in enumerate(runs) for note in run.notes
     ]
     if notes:
         parts.append("  \n".join(notes))
+    side_by_side = _side_by_side(runs)
+    if side_by_side:
+        parts.append(side_by_side)
     parts += [_table(table) for table in tables(runs)]
     over_time = _over_time(runs)
     if over_time:
@@ -40,9 +46,10 @@ def markdown_report(runs: Sequence[ReportedRun], made: datetime) -> str:
 
 def _heads(runs: Sequence[ReportedRun]) -> str:
     one = len(runs) == 1
+    names = column_names(runs)
     rows = [
         [
-            *([] if one else [label(index)]),
+            *([] if one else [names[index]]),
             run.name,
             run.state,
             f"{run.began.astimezone():%Y-%m-%d %H:%M}",
@@ -54,10 +61,23 @@ def _heads(runs: Sequence[ReportedRun]) -> str:
     return _grid([*([] if one else [""]), "run", "state", "began", "job", "model"], rows, 0)
 
 
+def _side_by_side(runs: Sequence[ReportedRun]) -> str:
+    """A row a run: of each figure a bar and its value. Empty where nothing is known."""
+    found = comparisons(runs)
+    if not found:
+        return ""
+    rows = [
+        [name, *(f"{'█' * round(each.bars[index].share * _MOST_BLOCKS)} {each.bars[index].text}" for each in found)]
+        for index, name in enumerate(column_names(runs))
+    ]
+    return f"## Side by side\n\n{_grid(['', *(each.title for each in found)], rows, 0)}"
+
+
 def _table(table: Table) -> str:
     columns = table.columns or [""]
     rows = [[row.name, *map(_cell, row.cells)] for row in table.rows]
-    return f"## {table.title}\n\n{_grid(['', *columns], rows, len(columns))}"
+    words = table.title == "Limits and settings"
+    return f"## {table.title}\n\n{_grid(['', *columns], rows, 0 if words else len(columns))}"
 
 
 def _cell(cell: Cell) -> str:

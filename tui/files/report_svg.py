@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 400, 196
 LEFT, RIGHT, TOP, BOTTOM = 52, 394, 18, 168
 _TICK_ROWS = (4, 11)
 """Where small marks stand above a plot: those of the first and of the second count (units from the top)."""
-_CHARACTER = 6.2
+_CHARACTER = 6.9
 """Width of a character of the axis (units)."""
 _STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 """Distances of marks on the time axis that people count in."""
@@ -35,7 +35,7 @@ def spread_chart(spread: Spread, top: float) -> str:
     """Bars over the TTFT, of as many calls as an axis to `top` says."""
     bins = spread.bins
     wide = (RIGHT - LEFT) / len(bins)
-    parts = [_grid(top, lambda value: exact(round(value)))]
+    parts = [_grid(top, lambda value: exact(round(value)) if value == round(value) else "")]
     for index, each in enumerate(bins):
         x, y = LEFT + index * wide, _y(each.n, top)
         told = f"{ms(each.low)} to {ms(each.high)}: {exact(each.n)}"
@@ -54,7 +54,7 @@ def spread_chart(spread: Spread, top: float) -> str:
         parts.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{BOTTOM}"/>')
         if x > free:
             anchor, shift = ("end", -3) if x > RIGHT - 30 else ("start", 3)
-            parts.append(f'<text class="said" x="{x + shift:.1f}" y="{TOP + 8}" text-anchor="{anchor}">{name}</text>')
+            parts.append(f'<text class="said" x="{x + shift:.1f}" y="{TOP - 5}" text-anchor="{anchor}">{name}</text>')
             free = x + 4 + _CHARACTER * len(name)
     return _svg("TTFT spread", parts)
 
@@ -158,7 +158,7 @@ def _told(chart: Chart, span_ns: int) -> Iterator[str]:
 def _bounds(spread: Spread, wide: float) -> str:
     """Bounds of bins below the bars, as many as there is room for."""
     bounds = [each.low for each in spread.bins] + [spread.bins[-1].high]
-    each = max(1, round(0.5 + 62 / wide))
+    each = max(1, round(0.5 + 68 / wide))
     return "".join(
         f'<text x="{LEFT + index * wide:.1f}" y="{BOTTOM + 17}" '
         f'text-anchor="{"end" if LEFT + index * wide > RIGHT - 24 else "middle"}">{escape(ms(bound))}</text>'

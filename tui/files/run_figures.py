@@ -13,7 +13,7 @@ from tui.core.lookup import value_at
 from tui.core.money import Price
 from tui.core.objectives import Goodput, Objectives
 from tui.core.picture import RunCard
-from tui.core.report import ReportedRun
+from tui.core.report_run import ReportedRun
 from tui.core.summary import summary
 from tui.core.untrusted import clean_line
 from tui.core.views import Timeline
@@ -54,6 +54,7 @@ def reported(run: FoundRun) -> ReportedRun:
         notes=tuple(notes),
         timeline=timeline if timeline is not None and any(timeline.attempts) else None,
         end_at=end_at,
+        withdrawn=ledger.withdrawn if ledger is not None else None,
     )
 
 

@@ -26,6 +26,10 @@ JOURNAL, SUMMARY = "journal.db", "summary.json"
 LAST = "last"
 MOST_SUMMARY_BYTES = 32 << 20
 """A summary has some kB; what is larger is something else."""
+PROBLEM_HINT = "what can still be read is listed; restore the file from a copy, or move its folder away"
+"""For people, of a run that has a problem."""
+_MOST_LISTED = 4
+"""Names in an error."""
 
 # Where SQLite keeps its lock on a database that is open (https://sqlite.org/src/file/src/os.h, "SHARED_FIRST").
 _SQLITE_SHARED_FIRST, _SQLITE_SHARED_SIZE = 0x40000002, 510
@@ -85,9 +89,9 @@ def is_run(folder: Path) -> bool:
 
 
 def resolve_run(name: str, parent: Path) -> Path:
-    """The folder of a run by its path, its name in `parent`, or `last` for the newest there.
+    """The folder of a run by its path, its name in `parent` or the beginning of it, or `last` for the newest there.
 
-    A run's own files name it too. UsageError when there is none.
+    A run's own files name it too. UsageError when there is none, or when a beginning is that of several.
     """
     if name == LAST and not is_run(Path(name)):
         runs = find_runs(parent) if parent.is_dir() else []
@@ -103,9 +107,26 @@ def resolve_run(name: str, parent: Path) -> Path:
                 raise UsageError(
                     clean_line(str(folder)), f"holds neither {JOURNAL} nor {SUMMARY}", "name the folder of a run"
                 )
+    begun = _begun_with(name, parent)
+    if len(begun) == 1:
+        return begun[0]
+    if begun:
+        listed = ", ".join(clean_line(folder.name) for folder in begun[:_MOST_LISTED])
+        more = f" and {len(begun) - _MOST_LISTED} more" if len(begun) > _MOST_LISTED else ""
+        raise UsageError(clean_line(name), f"is how {len(begun)} runs begin: {listed}{more}", "name one of them")
     raise UsageError(
         clean_line(name), f"is no run folder, here or in {clean_line(str(parent))}", "see the names with weir runs"
     )
+
+
+def _begun_with(name: str, parent: Path) -> list[Path]:
+    """The runs in `parent` whose names begin so, by name."""
+    try:
+        with os.scandir(parent) as entries:
+            folders = [Path(entry.path) for entry in entries if name and entry.name.startswith(name)]
+    except OSError:
+        return []  # then there is no run of that name either, which is what is said
+    return sorted(folder for folder in folders if is_run(folder))
 
 
 def read_run_folder(folder: Path) -> FoundRun:
@@ -206,4 +227,4 @@ def _sizes(folder: Path) -> Iterator[int]:
                 yield os.lstat(os.path.join(parent, name)).st_size
 
 
-__all__ = ["LAST", "FoundRun", "RunState", "find_runs", "is_run", "read_run_folder", "resolve_run"]
+__all__ = ["LAST", "PROBLEM_HINT", "FoundRun", "RunState", "find_runs", "is_run", "read_run_folder", "resolve_run"]

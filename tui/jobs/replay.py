@@ -18,6 +18,7 @@ from tui.core.errors import UsageError
 from tui.core.fact_log import Heard, RunChunk, facts_of_rows, lags_of
 from tui.core.facts import Fact, Queued
 from tui.core.ledger import Ledger
+from tui.core.lookup import text_at
 from tui.core.money import Price
 from tui.core.objectives import Goodput, Objectives
 from tui.core.picture import RunCard
@@ -25,6 +26,7 @@ from tui.core.records import CallRecord
 from tui.core.summary import summary
 from tui.core.untrusted import clean_line
 from tui.files.journal_reader import Recording, read_recording
+from tui.files.price_book import is_local
 
 Told = tuple[int, Fact]
 """A fact and the instant to tell it (ns on the clock of the recorded run)."""
@@ -42,6 +44,7 @@ class Replay:
         self._objectives = Objectives.from_ns(self._fields.get("objectives_ns"))
         price = self._fields.get("price")
         self._price = Price.from_dict(price) if price is not None else None
+        self._is_local = is_local(self._fields.get("base_url") or "")
         self._shown_path = shown_path
         chunks = [_CHUNKS.decode(chunk) for chunk in recording.run_log]
         self._chunks = chunks
@@ -69,8 +72,12 @@ class Replay:
 
     @property
     def notes(self) -> dict[str, str | None]:
-        """What people should know about some rows of the summary."""
-        return {"wire": self._fields.get("transport")}
+        """What people should know about some rows of the summary, as the run said it."""
+        kept = self._fields.get("figure_notes")
+        notes = {name: text_at(kept, name) for name in _NOTED}
+        if notes["cost"] is None and self._is_local:
+            notes["cost"] = NO_LOCAL_PRICE
+        return {**notes, "wire": self._fields.get("transport")}
 
     def told(self) -> Iterator[Told]:
         """Every fact in its order; each call's text is unpacked when the call is sent."""
@@ -101,19 +108,29 @@ class Replay:
         of a run that was cut off, that it was.
         """
         card = self.card()
+        kept = self._fields.get("summary") or {}
         unbegun = 0 if card.planned is None else max(0, card.planned - len(ledger.calls))
-        at_a_cut = {"interrupted": True, "never_sent": unbegun + ledger.withdrawn}
-        folded = summary(ledger, card, self.ends_at) | {"endpoint": card.endpoint, "record": card.record}
-        return {**at_a_cut, **(self._fields.get("summary") or {}), **folded}
+        at_a_cut = {
+            "endpoint": card.endpoint,
+            "record": card.record,
+            "interrupted": True,
+            "never_sent": unbegun + ledger.withdrawn,
+            "budget": None,
+        }
+        folded = summary(ledger, card, self.ends_at)
+        figures = {**at_a_cut, **kept, **folded}
+        # In the order of the run's own: who compares the two need not know JSON.
+        return {name: figures[name] for name in (*kept, *folded, *at_a_cut)}
 
 
 def read_replay(run: Path) -> Replay:
     """The replay of a run's folder, or of a journal; UsageError when there is none, or none that can be told."""
     journal = run / "journal.db" if run.is_dir() else run
     where = clean_line(str(run))
-    hint = "name a run's folder, such as weir-runs/2026-01-31T12-00-00-load-gpt-4o"
+    hint = "name a run's folder, such as weir-runs/2026-01-31T12-00-00-load-gpt-4o; weir runs lists them"
     if not journal.is_file():
-        raise UsageError(where, "is no run's folder and no journal", hint)
+        why = "holds no journal.db, so there is nothing to replay" if run.is_dir() else "is no run's folder"
+        raise UsageError(where, why, hint)
     recording = read_recording(journal)
     try:
         replay = Replay(recording, clean_line(str(journal.parent)))
@@ -144,6 +161,10 @@ def _told_at(tellers: list[list[Heard]]) -> list[list[int]]:
     return told_at
 
 
+NO_LOCAL_PRICE = "a server on this machine has no price"
+"""What a run says of its cost where it asks nobody, in the words of its price book."""
+_NOTED = ("tokens", "cost")
+"""Rows of the summary that a run may have a word on."""
 _TEXT_FIELDS = ("job", "model", "endpoint", "base_url", "transport")
 
 

@@ -10,12 +10,14 @@ from itertools import islice
 from msgspec.structs import replace
 
 from tui.core.clock import NS_PER_S, now_ns
-from tui.core.commands import AnyCommand, Close, Drain, Pause, Resume, Seek, Stop, Watch
+from tui.core.commands import AnyCommand, ChangeSpeed, Close, Drain, Pause, Resume, Seek, Stop, Watch
 from tui.core.ledger import Ledger
 from tui.core.picture import Painter
 from tui.core.snapshot import Snapshot
 from tui.jobs.replay import Replay, Told
 
+SLOWEST, FASTEST = 0.01, 1000.0
+"""Times as fast as the run was."""
 MOST_A_LOOK = 20_000
 """Facts that one look folds: some 50 ms."""
 
@@ -78,13 +80,20 @@ class ReplaySession:
                 self._paused = False
             case Seek(by_s):
                 self._seek(by_s)
+            case ChangeSpeed(by):
+                self._advance()  # what has gone by was played at the speed until now
+                self._speed = min(max(self._speed * by, SLOWEST), FASTEST)
+                self._say(f"plays at {self._speed:g} times the run's own speed")
             case Drain() | Stop():
                 self._left = True  # nothing runs that could drain
             case Close():
                 pass  # the screen's own affair
             case _:
-                self._said = "this is a replay: nothing in it can be changed or saved"
-                self._times_said += 1
+                self._say("this is a replay: nothing in it can be changed or saved")
+
+    def _say(self, words: str) -> None:
+        self._said = words
+        self._times_said += 1
 
     def tell_all(self) -> Ledger:
         """Fold everything that is not told yet, at once, whatever the clock says."""
