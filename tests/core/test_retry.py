@@ -1,6 +1,7 @@
 """The retry policy, rule by rule, as a table; and the budget that keeps an outage from becoming a storm."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ from tui.core.retry import (
 )
 
 POLICY = RetryPolicy()
-BATCH = RetryPolicy(attempts=6)
+BATCH = RetryPolicy(attempts=6, patient=True)
 
 
 def status(number: int | None, **more: object) -> Failure:
@@ -41,6 +42,14 @@ def test_what_another_try_cannot_mend_is_not_retried_whatever_the_server_says(
     kind: FailureKind, word: bool | None
 ) -> None:
     assert asked(Failure(kind, "trouble", should_retry=word)) == GiveUp("")
+
+
+def test_a_rejected_answer_is_asked_for_again_at_once_within_the_attempts() -> None:
+    rejected = Failure(FailureKind.REJECTED, "answer is not valid: x", written=True)
+    assert asked(rejected) == Wait(0.0, "answer is not valid: x")
+    assert asked(rejected, attempt=3) == GiveUp("after 3 attempts")
+    hopeless = Failure(FailureKind.REJECTED, "answer is not valid: x", should_retry=False)
+    assert asked(hopeless) == GiveUp("")
 
 
 def test_exactly_the_listed_statuses_are_retried() -> None:
@@ -101,6 +110,58 @@ def test_a_wait_past_the_deadline_is_not_begun(hint_s: float | None, left_s: flo
     decision = asked(status(503, hint_s=hint_s), left_s=left_s)
     assert isinstance(decision, GiveUp)
     assert "deadline" in decision.why
+
+
+def patiently(failure: Failure, attempt: int = 1, left_s: float = 600.0, jitter: float = 0.5) -> Wait | GiveUp:
+    return decide(failure, attempt, left_s, jitter, BATCH)
+
+
+@pytest.mark.parametrize("failure", [status(503), Failure(FailureKind.RESET, "cut"), status(429, should_retry=True)])
+def test_a_patient_call_is_begun_anew_after_its_first_token(failure: Failure) -> None:
+    cut = replace(failure, after_first_token=True)
+    assert isinstance(patiently(cut), Wait)
+    assert patiently(cut, attempt=6) == GiveUp("after 6 attempts")
+
+
+def test_patience_does_not_mend_what_another_try_cannot() -> None:
+    for failure in (Failure(FailureKind.PROTOCOL, "too large", after_first_token=True), status(400), status(None)):
+        assert patiently(failure) == GiveUp("")
+    spent = patiently(status(429, code="insufficient_quota", hint_s=600.0))
+    assert isinstance(spent, GiveUp)
+    assert spent.stop_lane
+
+
+def test_a_patient_call_sits_out_a_hint_of_up_to_a_day() -> None:
+    assert patiently(status(429, hint_s=3600.0), jitter=0.0) == Wait(3600.0, "HTTP 429")
+    assert patiently(status(503, hint_s=86_400.0), jitter=0.0) == Wait(86_400.0, "HTTP 503")
+    decision = patiently(status(429, hint_s=86_401.0))
+    assert isinstance(decision, GiveUp)
+    assert "86401 s, over 86400 s" in decision.why
+
+
+def test_no_wait_passes_the_deadline_of_a_patient_call() -> None:
+    assert isinstance(patiently(status(503, hint_s=600.0), left_s=1.0), Wait)
+
+
+@pytest.mark.parametrize(
+    ("failure", "in_trouble"),
+    [
+        (status(503), True),
+        (status(429), True),
+        (Failure(FailureKind.TIMEOUT, "silence"), True),
+        (Failure(FailureKind.RESET, "cut", after_first_token=True), True),
+        (status(400), False),
+        (status(503, should_retry=False), False),
+        (Failure(FailureKind.CERTIFICATE, "expired"), False),
+        (Failure(FailureKind.REJECTED, "answer is not valid: x"), False),
+    ],
+)
+def test_a_server_is_in_trouble_when_it_may_answer_later_what_it_does_not_answer_now(
+    failure: Failure, in_trouble: bool
+) -> None:
+    assert failure.in_trouble is in_trouble
+    assert replace(failure, hint_s=121.0).asks_for_quiet is in_trouble
+    assert not replace(failure, hint_s=120.0).asks_for_quiet
 
 
 @given(st.floats(0.001, 120.0), st.floats(0, 1, exclude_max=True), st.integers(1, 6))

@@ -64,6 +64,15 @@ async def test_a_long_hint_fails_its_call_and_closes_the_lane_for_the_others() -
     assert closed == [300]
 
 
+async def test_a_long_hint_that_comes_with_no_429_is_an_interactive_calls_own_affair() -> None:
+    closed: list[float] = []
+    limiter = Limiter(on_closed=lambda seconds, why: closed.append(seconds))
+    act = refuses("503 Busy", "later", None, "Retry-After: 300")
+    async with RudeServer(act) as server, lane_to(server, limiter=limiter) as lane:
+        assert (await Witness().run(lane)).state is State.FAILED
+    assert not closed
+
+
 async def test_a_stream_of_nothing_but_done_is_not_done() -> None:
     witness = Witness()
     async with RudeServer(says(STREAM, ROLE, DONE + END)) as server, lane_to(server) as lane:

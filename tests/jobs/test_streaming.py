@@ -305,6 +305,59 @@ async def test_closing_a_client_ends_the_streams_under_way(simulator: Simulator)
     await until(lambda: simulator.truth()[0]["ended"] == "cut")
 
 
+# ── answers that are JSON ──────────────────────────────────────────────────────────────────────────────────
+
+ORDER = {"type": "object", "properties": {"price": {"type": "number"}}, "required": ["price"]}
+FORM = {"type": "json_schema", "json_schema": {"name": "order", "schema": ORDER}}
+
+
+async def test_a_structured_answer_is_read_to_its_end_and_parsed(simulator: Simulator) -> None:
+    async with stream("u", model="sim", base_url=simulator.base_url, price=PRICE, response_format=FORM) as s:
+        value = await s.json(ORDER)
+        assert value == json.loads(s.text)
+        assert isinstance(value["price"], float)
+        assert await s.json() == value, "as often as one likes"
+
+
+async def test_an_answer_that_was_read_already_can_be_parsed() -> None:
+    pieces = (delta(content='```json\n{"price"'), delta(content=": 1}\n```"), delta("stop"))
+    async with answering(*pieces, then=DONE) as base_url, stream("u", model="m", base_url=base_url, price=PRICE) as s:
+        await to_the_end(s)
+        assert await s.json(ORDER) == {"price": 1}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "why"),
+    [
+        ((delta(content="Sure!"), delta("stop")), "not JSON: Expecting value at line 1, column 1"),
+        ((delta(content='{"price": "x"}'), delta("stop")), """at $.price: "x" is not of type 'number'"""),
+        ((delta(content='{"price": '), delta("length")), "it was cut at max_tokens, which has to be larger"),
+        ((delta(refusal="I cannot."), delta("stop")), "the model refused to answer"),
+        ((delta("stop"),), "it is empty"),
+    ],
+)
+async def test_an_answer_that_is_not_valid_raises_and_its_text_stays(pieces: tuple[Any, ...], why: str) -> None:
+    async with answering(*pieces, then=DONE) as base_url, stream("u", model="m", base_url=base_url, price=PRICE) as s:
+        with pytest.raises(CallError) as raised:
+            await s.json(ORDER)
+        assert str(raised.value) == f"answer is not valid: {why}"
+        assert raised.value.state == "failed"
+        assert bool(s.text) is (len(pieces) > 1)
+
+
+async def test_a_call_that_failed_raises_its_own_error_where_json_was_wanted() -> None:
+    async with answering(delta(content="{")) as base_url, stream("u", model="m", base_url=base_url, price=PRICE) as s:
+        with pytest.raises(CallError) as raised:
+            await s.json()
+        assert raised.value.state == "broken"
+
+
+async def test_a_schema_that_is_none_is_refused(simulator: Simulator) -> None:
+    async with stream("u", model="sim", base_url=simulator.base_url, price=PRICE) as s:
+        with pytest.raises(UsageError, match=r"schema: is no JSON Schema"):
+            await s.json({"type": "nothing"})
+
+
 # ── a slow reader ──────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -102,6 +102,54 @@ def test_json_answers_of_unequal_length_are_counted_without_padding():
     assert both.tokens == sum(1 for texts in both.texts for piece in texts if piece)
 
 
+FORM = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "a",
+        "schema": {"type": "object", "properties": {"level": {"type": "number"}}, "additionalProperties": False},
+    },
+}
+
+
+def answered(settings, **fields):
+    """The answers of 300 equal requests for this form."""
+    plans = (planned(settings, occurrence=k, **fields) for k in range(300))
+    return [json.loads(b'"' + b"".join(plan.texts[0]) + b'"') for plan in plans]
+
+
+def is_right(text):
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return False
+    return set(value) <= {"level"}
+
+
+def test_wrong_answers_in_json_come_at_their_rate_and_in_every_manner():
+    texts = answered(quick(invalid_rate=0.5), response_format=FORM)
+    wrong = [text for text in texts if not is_right(text)]
+    assert 110 < len(wrong) < 190
+    begun = [text for text in wrong if text.startswith("{")]
+    assert len(begun) < len(wrong), "prose"
+    assert any(text.endswith("}") for text in begun), "another form"
+    assert any(not text.endswith("}") for text in begun), "cut"
+
+
+def test_an_answer_that_is_asked_for_anew_is_right():
+    messages = [
+        {"role": "user", "content": "u"},
+        {"role": "assistant", "content": "a"},
+        {"role": "user", "content": "v"},
+    ]
+    assert all(map(is_right, answered(quick(invalid_rate=1.0), response_format=FORM, messages=messages)))
+    assert not any(map(is_right, answered(quick(invalid_rate=1.0), response_format=FORM, messages=messages[:1])))
+
+
+def test_prose_is_never_wrong_and_a_rate_of_0_changes_no_answer():
+    assert planned(quick(invalid_rate=1.0)) == planned(quick())
+    assert all(map(is_right, answered(quick(), response_format=FORM)))
+
+
 @pytest.mark.parametrize(
     ("change", "param"),
     [

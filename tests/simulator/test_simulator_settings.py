@@ -22,7 +22,7 @@ def test_every_flag_reaches_its_setting():
         "--host 127.0.0.2 --port 0 --seed 5 --ttft 1s --itl 5ms --jitter 0.1 --tokens 7 "
         "--tokens-jitter 0.2 --coalesce 4"
         " --models a:2,b --rpm 60 --tpm 900 --error-rate 0.1 --limit-rate 0.2 --retry-after 50ms --reset-rate 0.3 "
-        "--stall-rate 0.05 --stall 2s"
+        "--stall-rate 0.05 --stall 2s --invalid-rate 0.4"
     )
     assert parsed(*flags.split()) == SimulatorSettings(
         host="127.0.0.2",
@@ -43,6 +43,7 @@ def test_every_flag_reaches_its_setting():
         reset_rate=0.3,
         stall_rate=0.05,
         stall_s=2.0,
+        invalid_rate=0.4,
     )
 
 
@@ -102,6 +103,7 @@ def test_models_are_names_and_speeds(text, models):
         ("--rpm 0", "--rpm"),
         ("--tpm -5", "--tpm"),
         ("--error-rate 1.5", "--error-rate"),
+        ("--invalid-rate 1.5", "--invalid-rate"),
         ("--limit-rate -1", "--limit-rate"),
         ("--reset-rate 0.6 --stall-rate 0.6", "--error-rate"),
         ("--port 70000", "--port"),

@@ -3,6 +3,9 @@
 Rules and their sources: which failures are retried follows openai-python's `_should_retry`; the commit point at
 the first token is gRPC A6's; full jitter is from "Exponential Backoff And Jitter" (AWS); the retry budget
 follows botocore's retry quota and the SRE book's per-client budget.
+
+A call is interactive or patient (an item of a batch): one that somebody watches fails early and says why, one that
+nobody waits for is worth waiting for, as long as the server is not asked more often for it.
 """
 
 from dataclasses import dataclass
@@ -10,6 +13,9 @@ from enum import StrEnum
 
 RETRIED_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504, 522, 524, 529})
 LONGEST_HINT_S = 120.0
+"""For longer nobody sits and waits."""
+LONGEST_COOL_DOWN_S = 86_400.0
+"""A limit may be one a day. What asks for more is no hint."""
 
 
 class FailureKind(StrEnum):
@@ -26,6 +32,8 @@ class FailureKind(StrEnum):
     """An HTTP status that is not 200, or an error inside the stream that maps to one."""
     PROTOCOL = "protocol"
     """The reply breaks HTTP, or passes one of our own bounds."""
+    REJECTED = "rejected"
+    """The answer came whole, but is not what was asked for: not JSON, or not what its schema allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +48,39 @@ class Failure:
     hint_s: float | None = None
     """How long the server asked us to wait; None when it said nothing usable."""
     should_retry: bool | None = None
-    """The `x-should-retry` header."""
+    """The `x-should-retry` header; False also for a rejected answer that another try would not better."""
     after_first_token: bool = False
+    """It was cut when text had come; False for an answer that came whole and was rejected."""
     written: bool = False
     """The whole request had left us, so the server may have begun to work (and to bill)."""
+
+    @property
+    def in_trouble(self) -> bool:
+        """The server, or the way to it: what was asked may be answered at another time."""
+        return self.kind is not FailureKind.REJECTED and _retryable(self)
+
+    @property
+    def asks_for_quiet(self) -> bool:
+        """It is in trouble and names a wait that is too long for a person: nothing should be sent before it is over."""
+        return self.in_trouble and self.hint_s is not None and self.hint_s > LONGEST_HINT_S
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and how long. Interactive calls: 3 attempts; batch items: 6."""
+    """How often and how long. Interactive calls: 3 attempts; batch items: 6, and patient."""
 
     attempts: int = 3
     first_backoff_s: float = 0.5
     longest_backoff_s: float = 20.0
+    patient: bool = False
+    """The answer is wanted, whenever it comes. What was cut after its first token is begun anew (the attempts are
+    never joined), a hint of up to a day is waited for, an empty retry budget is waited out, and no waiting counts
+    towards the deadline."""
+
+    @property
+    def longest_hint_s(self) -> float:
+        """The longest wait that a server may ask for without ending the call."""
+        return LONGEST_COOL_DOWN_S if self.patient else LONGEST_HINT_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +108,16 @@ def decide(failure: Failure, attempt: int, left_s: float, jitter: float, policy:
     """
     if failure.code == "insufficient_quota":
         return GiveUp("the quota is spent", stop_lane=True)
-    if failure.after_first_token or not _retryable(failure):
+    if (failure.after_first_token and not policy.patient) or not _retryable(failure):
         return GiveUp("")
     if attempt >= policy.attempts:
         return GiveUp(f"after {attempt} attempts" if attempt > 1 else "")
-    if failure.hint_s is not None and failure.hint_s > LONGEST_HINT_S:
-        return GiveUp(f"the server asks to wait {failure.hint_s:.0f} s, over {LONGEST_HINT_S:.0f} s")
+    if failure.kind is FailureKind.REJECTED:
+        return Wait(0.0, failure.message)  # the server is well: there is nothing to wait for
+    if failure.hint_s is not None and failure.hint_s > policy.longest_hint_s:
+        return GiveUp(f"the server asks to wait {failure.hint_s:.0f} s, over {policy.longest_hint_s:.0f} s")
     wait_s = backoff_s(attempt, failure.hint_s, jitter, policy)
-    if wait_s >= left_s:
+    if wait_s >= left_s and not policy.patient:
         return GiveUp(f"waiting {wait_s:.1f} s would pass the call's deadline")
     return Wait(wait_s, failure.message)
 
@@ -112,6 +142,7 @@ class RetryBudget:
 
     100 tokens; a retry costs 5, or 10 after a time-out; a first-try success gives 1 back and a retried call
     that succeeds gives its last cost back. 1,000 calls against an endpoint that only fails are 1,020 requests.
+    When it is empty, interactive calls fail, and patient ones go on one by one (engine/gate.py).
     """
 
     FULL = 100

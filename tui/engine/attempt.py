@@ -32,7 +32,9 @@ from tui.core.facts import (
 )
 from tui.core.retry import Failure, FailureKind
 from tui.core.secrets import masked_headers
+from tui.core.structured import Judge
 from tui.engine.endpoint import Endpoint, TimeLimits
+from tui.engine.hearing import Hearing, Rejection
 from tui.engine.transport import Body, Instants, Read, UnreadableReply, causes
 from tui.wire.chat import (
     ChatReader,
@@ -65,6 +67,8 @@ class Outcome:
     failure: Failure | None
     """None: it delivered."""
     usage: Usage | None = None
+    rejection: Rejection | None = None
+    """The judge's, of an answer that came whole; `failure` says so, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,16 @@ class Line:
 class Attempt:
     """One try of one call. `run` emits facts from Sent to AttemptEnded, whatever happens."""
 
-    def __init__(self, line: Line, plan: CallPlan, body: bytes, idempotency_key: str, emit: Emit) -> None:
+    def __init__(
+        self,
+        line: Line,
+        plan: CallPlan,
+        body: bytes,
+        idempotency_key: str,
+        emit: Emit,
+        judge: Judge | None = None,
+    ) -> None:
+        """`judge` has the last word on an answer that came whole; None: it will do."""
         self._line = line
         self._call = plan.id
         self._body = body
@@ -116,17 +129,21 @@ class Attempt:
         self._error: WireError | None = None
         self._received = 0
         self._last_at = 0
+        self._hearing = Hearing(judge, line.endpoint.redact) if judge is not None else None
 
     async def run(self, hold: Callable[[], Awaitable[None]] | None = None) -> Outcome:
         """Send and read to the end. `hold` is awaited between reads: while it waits, TCP slows the server down."""
         self._emit(Sent(self._call, now_ns()))
         try:
             failure = await self._exchange(hold)
+            rejection = await self._hearing.rejection() if failure is None and self._hearing is not None else None
         except BaseException:
             self._end(ABANDONED, now_ns())
             raise
+        if rejection is not None:
+            failure = rejection.failure
         self._end(failure.message if failure else None, self._last_at or now_ns(), failure.hint_s if failure else None)
-        return Outcome(failure, self._usage)
+        return Outcome(failure, self._usage, rejection)
 
     def _end(self, error: str | None, at: int, retry_after_s: float | None = None) -> None:
         unaccounted = error is not None and self._written and self._usage is None and self._status in (None, 200)
@@ -293,6 +310,8 @@ class Attempt:
             if type(piece) is Delta:
                 self.text_came = True
                 emit(TextCame(call, at, piece.kind, piece.text, piece.choice, shared, late_ns, opens_chunk, piece.tool))
+                if self._hearing is not None and piece.choice == 0:
+                    self._hearing.text(piece.kind, piece.text)
                 opens_chunk = False
             elif type(piece) is UsageSeen:
                 self._usage = piece.usage
@@ -301,6 +320,8 @@ class Attempt:
             elif type(piece) is Stop:
                 self._stopping = True
                 emit(Stopped(call, at, self._shown(piece.reason), piece.choice))
+                if self._hearing is not None and piece.choice == 0:
+                    self._hearing.stopped(piece.reason)
             elif type(piece) is ToolStart:
                 emit(ToolNamed(call, at, piece.choice, piece.index, self._shown(piece.id), self._shown(piece.name)))
             elif type(piece) is StreamEnd:

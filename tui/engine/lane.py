@@ -1,4 +1,4 @@
-"""All that the calls to one provider share: its line, its limiter, its retry budget, and whether it is stopped."""
+"""All that the calls to one provider share: line, gate, limiter, retry budget, and whether it is stopped."""
 
 import asyncio
 import random
@@ -8,14 +8,13 @@ from dataclasses import replace
 
 from tui.core.calls import CallPlan
 from tui.core.live_tokens import CHARS_A_TOKEN
-from tui.core.retry import RetryBudget, RetryPolicy
+from tui.core.retry import LONGEST_COOL_DOWN_S, Failure, RetryBudget, RetryPolicy
+from tui.core.structured import Judge
 from tui.engine.attempt import Line
+from tui.engine.gate import Gate
 from tui.engine.limiter import Limiter
 from tui.engine.purse import Purse
 from tui.wire.hints import RateHint
-
-LONGEST_COOL_DOWN_S = 86_400.0
-"""A limit may be one a day. What asks for more is no hint."""
 
 
 class Lane:
@@ -29,14 +28,21 @@ class Lane:
         rng: random.Random,
         on_stopped: Callable[[str], None] = lambda why: None,
         purse: Purse | None = None,
+        judge: Judge | None = None,
     ) -> None:
-        """`on_stopped` hears why nothing more can succeed; `purse` holds the money, None: as much as it takes."""
+        """`on_stopped` hears why nothing more can succeed; `purse` holds the money, None: as much as it takes.
+
+        `judge` says what is wrong with an answer; None: whatever comes will do.
+        """
         self.line = replace(line, on_rate=self.heed)
         self.limiter = limiter
+        self.gate = Gate(limiter, rng)
+        """In front of the limiter: every attempt comes through it."""
         self.policy = policy
         self.rng = rng
         self.budget = RetryBudget()
         self.purse = purse
+        self.judge = judge
         self.stopped: str | None = None
         """Why nothing sent to this provider can succeed now."""
         self._ending = asyncio.Event()
@@ -69,10 +75,15 @@ class Lane:
                 await self._ending.wait()
         return self.draining
 
-    def cool_down(self, hint_s: float | None) -> None:
-        """Close the limiter after a 429 until the instant that the server named."""
-        if hint_s is not None:
-            self.limiter.close_for(min(hint_s, LONGEST_COOL_DOWN_S), f"429: the server asks for {hint_s:.1f} s")
+    def cool_down(self, failure: Failure) -> None:
+        """Close the limiter until the instant that the server named.
+
+        After a 429; where calls are patient, also after anything else that asks for a long wait.
+        """
+        quiet = failure.status == 429 or (self.policy.patient and failure.asks_for_quiet)
+        if quiet and failure.hint_s is not None:
+            why = f"{failure.status}: the server asks for {failure.hint_s:.1f} s"
+            self.limiter.close_for(min(failure.hint_s, LONGEST_COOL_DOWN_S), why)
 
     def heed(self, rate: RateHint) -> None:
         """Close the limiter when the server says that nothing remains, until something does again.

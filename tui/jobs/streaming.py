@@ -23,7 +23,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
@@ -38,9 +38,11 @@ from tui.core.money import Money, Price, parse_price
 from tui.core.record_of import tool_calls
 from tui.core.records import ToolCallRecord
 from tui.core.retry import RetryPolicy
+from tui.core.structured import NotJson, parse_answer
 from tui.engine.attempt import Line
 from tui.engine.call import Ending, run_call
 from tui.engine.endpoint import OPENAI_URL, Endpoint, TimeLimits
+from tui.engine.hearing import hopeless_why
 from tui.engine.lag import LagMeter
 from tui.engine.lane import Lane
 from tui.engine.limiter import Limiter
@@ -50,6 +52,9 @@ from tui.engine.transport import make_transport
 from tui.engine.user_headers import checked_header, checked_key
 from tui.files.price_book import PriceBook
 from tui.wire.chat import normalise_base_url
+
+if TYPE_CHECKING:
+    from tui.files.answer_schema import AnswerSchema
 
 HANDOFF_PIECES = 64
 PRICE_WAIT_S = 1.0
@@ -298,6 +303,27 @@ class Stream:
             if piece.choice == 0:
                 yield piece.kind, piece.text
 
+    async def json(self, schema: Mapping[str, Any] | None = None) -> Any:
+        """The whole answer as the JSON value that it is; what was not read yet is read for it.
+
+        CallError when the text is no JSON (one Markdown fence around it is forgiven) or not what `schema`, a JSON
+        Schema, allows: it says where and why, and `text` has what came. It is not asked for again, for others may have
+        read it meanwhile. UsageError when `schema` is none. To make a model answer so is the request's part:
+        `response_format={"type": "json_object"}`.
+        """
+        checked = _schema_of(schema) if schema is not None else None
+        while await self._next() is not None:
+            pass
+        attempt = self._entry.delivering
+        text = attempt.text() if attempt is not None else ""
+        # Beside the loop: a long answer takes a schema many milliseconds.
+        value, why = await asyncio.to_thread(_json_value, text, checked)
+        if why:
+            refused = attempt is not None and bool(attempt.text(TextKind.REFUSAL))
+            why = hopeless_why(self.finish_reason, refused) or why
+            raise CallError(State.FAILED.value, f"answer is not valid: {why}")
+        return value
+
     async def _next(self) -> TextCame | None:
         """The next piece; None at the end of a full answer, CallError at any other."""
         if self._work is None:
@@ -430,6 +456,21 @@ def stream(
     )
     asked = client.stream(prompt, model=model, system=system, max_tokens=max_tokens, temperature=temperature, **params)
     return asked.owning(client)
+
+
+def _schema_of(schema: Mapping[str, Any]) -> "AnswerSchema":
+    from tui.files.answer_schema import AnswerSchema  # 0.1 s that only those wait for who use it
+
+    return AnswerSchema(schema)
+
+
+def _json_value(text: str, schema: "AnswerSchema | None") -> tuple[Any, str]:
+    """The value of an answer's text, and why it cannot be taken; empty: it can."""
+    try:
+        value = parse_answer(text)
+    except NotJson as error:
+        return None, str(error)
+    return value, "; ".join(schema.problems(value)) if schema is not None else ""
 
 
 def _timing(entry: CallEntry) -> Timing:

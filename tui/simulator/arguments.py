@@ -103,6 +103,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stall-rate", type=float, default=0.0, metavar="FRACTION", help="silent in mid-stream (default: 0)"
     )
     faults.add_argument(
+        "--invalid-rate",
+        type=float,
+        default=0.0,
+        metavar="FRACTION",
+        help="of the answers in JSON, not what was asked for until it is asked for anew (default: 0)",
+    )
+    faults.add_argument(
         "--stall",
         metavar="DURATION",
         help="how long such a silence lasts (default: until the client leaves)",
@@ -135,6 +142,7 @@ def settings_from(args: argparse.Namespace) -> SimulatorSettings:
         retry_after_s=retry_after_s,
         reset_rate=args.reset_rate,
         stall_rate=args.stall_rate,
+        invalid_rate=args.invalid_rate,
         stall_s=None if args.stall is None else _duration("--stall", args.stall),
     )
 

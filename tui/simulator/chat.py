@@ -35,6 +35,8 @@ class ChatRequest:
     form: str
     """`text`, `json_object` or `json_schema`."""
     schema: Mapping[str, Any] | None
+    answered: bool
+    """An earlier answer is among the messages."""
 
 
 def parse_chat(body: bytes) -> ChatRequest:
@@ -66,6 +68,7 @@ def parse_chat(body: bytes) -> ChatRequest:
         most_tokens=_whole_number(fields, "max_completion_tokens") or _whole_number(fields, "max_tokens"),
         form=form,
         schema=schema,
+        answered=any(message["role"] == "assistant" for message in fields["messages"]),
     )
 
 

@@ -13,7 +13,7 @@ from itertools import accumulate
 
 from tui.simulator.chat import ChatRequest
 from tui.simulator.settings import MOST_TOKENS, SimulatorSettings
-from tui.simulator.structured import structured_pieces
+from tui.simulator.structured import structured_pieces, wrong_pieces
 from tui.simulator.text import prose_pieces
 
 
@@ -91,7 +91,9 @@ def plan(settings: SimulatorSettings, speed: float, request: ChatRequest, occurr
         if request.form == "text":
             texts.append(prose_pieces(rng, length))
         else:
-            texts.append(structured_pieces(rng, request.schema))
+            pieces = structured_pieces(rng, request.schema)
+            wrong = bool(settings.invalid_rate) and not request.answered and rng.random() < settings.invalid_rate
+            texts.append(wrong_pieces(rng, request.schema, pieces, length) if wrong else pieces)
     length = max(map(len, texts))
     finish_reason = "stop"
     if request.most_tokens is not None and request.most_tokens < length:

@@ -60,6 +60,9 @@ class SimulatorSettings:
     """Fraction of requests cut between their first and their last token."""
     stall_rate: float = 0.0
     """Fraction of requests that fall silent between their first and their last token."""
+    invalid_rate: float = 0.0
+    """Fraction of the answers in JSON that are not what was asked for; one that is asked for anew, with the wrong one
+    among the messages, is right."""
     stall_s: float | None = None
     """How long the silence lasts; None: until the client leaves."""
     coalesce: int = 1
@@ -73,6 +76,7 @@ class SimulatorSettings:
             ("--error-rate", self.error_rate),
             ("--reset-rate", self.reset_rate),
             ("--stall-rate", self.stall_rate),
+            ("--invalid-rate", self.invalid_rate),
         ):
             _require(0.0 <= value <= 1.0, flag, f"{value} is not a fraction", "give a number from 0 to 1")
         _require(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tui.simulator.chat import BadField
-from tui.simulator.text import escaped
+from tui.simulator.text import escaped, prose_pieces
 
 MOST_DEPTH = 32
 _NEAR_BOTTOM = MOST_DEPTH - 6
@@ -47,6 +47,15 @@ def structured_pieces(rng: random.Random, schema: Mapping[str, Any] | None) -> l
     else:
         value = _Writer(rng, schema).value(schema, "value", MOST_DEPTH)
     return [escaped(piece) for piece in _PIECE.findall(json.dumps(value, ensure_ascii=False))]
+
+
+def wrong_pieces(rng: random.Random, schema: Mapping[str, Any] | None, right: list[bytes], length: int) -> list[bytes]:
+    """An answer that is not what was asked for, as models give it: prose of `length` tokens, JSON that breaks off, or
+    an object of another form."""
+    drawn = rng.random()
+    if drawn < 1 / 3 and schema is not None:
+        return structured_pieces(rng, None)
+    return right[: (len(right) + 1) // 2] if drawn < 2 / 3 and len(right) > 1 else prose_pieces(rng, length)
 
 
 class _Writer:
