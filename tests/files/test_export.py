@@ -88,6 +88,7 @@ def test_a_line_has_the_documented_form(tmp_path: Path) -> None:
         "finish_reason": "stop",
         "error": None,
         "warmup": False,
+        "retry_of": None,
         "item_key": "k",
     }
 

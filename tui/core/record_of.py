@@ -93,6 +93,7 @@ def record_of(
         finish_reason=_maybe(said, entry.finish_reason),
         error=_maybe(said, error),
         warmup=entry.warmup,
+        retry_of=entry.retry_of,
     )
 
 

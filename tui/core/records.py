@@ -89,6 +89,8 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: str | None = None
     error: str | None = None
     warmup: bool = False
+    retry_of: int | None = None
+    """The ended call that it does again."""
     trace: bytes = b""
     """The life of the call, as `core.call_trace` has it. Read apart from the rest: a record that was read has none."""
 

@@ -20,6 +20,8 @@ from tui.files.run_folder import write_private_atomic
 
 # A newline stays: JSON has escaped those inside strings, and the others are between its tokens.
 _UNSAFE = re.compile(f"[{UNSAFE_CLASS}]")
+_ONE_LINE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+"""One for all lines: `json.dumps` makes an encoder for each."""
 
 
 def write_calls_jsonl(journal: Path, out: Path, price: Price | None) -> None:
@@ -69,6 +71,7 @@ def call_line(record: CallRecord, price: Price | None) -> dict[str, Any]:
         "finish_reason": record.finish_reason,
         "error": record.error,
         "warmup": record.warmup,
+        "retry_of": record.retry_of,
         "item_key": record.item_key,
     }
 
@@ -91,5 +94,5 @@ def _attempt_line(attempt: AttemptRecord) -> dict[str, Any]:
 
 def json_text(value: Any, indent: int | None = None) -> str:
     """`value` as JSON that is safe to `cat`; ValueError for a number that is none."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    text = _ONE_LINE(value) if indent is None else json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -7,23 +7,30 @@ headers and keys never come here.
 """
 
 import asyncio
-import json
 import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import msgspec
-
-from tui.core.errors import RecordError, UsageError
+from tui.core.errors import RecordError
 from tui.core.records import CallRecord
+from tui.core.results import DocumentRow, ItemRow
 from tui.core.untrusted import clean_line
-from tui.files.journal_rows import SCHEMA, SCHEMA_VERSION, append_run_log, insert_call, upsert_run
-from tui.files.run_folder import open_private
+from tui.files.journal_opening import created, reason, reopened, run_fields
+from tui.files.journal_rows import (
+    add_items,
+    append_run_log,
+    end_corpus,
+    insert_call,
+    put_document,
+    settle_document,
+    upsert_run,
+)
 
 MAX_GROUP = 50
 MAX_WAIT_S = 0.020
@@ -34,14 +41,17 @@ MAX_BACKLOG = 256
 class _Entry:
     """One thing to write, and whom to tell."""
 
-    __slots__ = ("on_commit", "on_error", "since", "what")
+    __slots__ = ("on_commit", "on_error", "since", "what", "write")
 
     def __init__(
         self,
-        what: CallRecord | tuple[tuple[str, str], ...] | bytes,
+        write: Callable[[sqlite3.Connection, Any], None],
+        what: Any,
         on_commit: Callable[[], None] | None,
         on_error: Callable[[RecordError], None] | None,
     ) -> None:
+        self.write = write
+        """Writes `what`, in the transaction that is open."""
         self.what = what
         self.on_commit = on_commit
         self.on_error = on_error
@@ -56,7 +66,7 @@ class Journal:
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        """Use `create`."""
+        """Use `create` or `reopen`."""
         self.path = path
         self.error: RecordError | None = None
         self.commits = 0
@@ -76,28 +86,16 @@ class Journal:
 
         UsageError that names `--out` when it cannot be made, or something is there already.
         """
-        fields = _run_fields(run)
-        connection: sqlite3.Connection | None = None
-        try:
-            # SQLite gives its -wal and -shm files the mode of the database file, which is set here.
-            open_private(path).close()
-            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-            if mode != "wal":
-                raise sqlite3.OperationalError("the file system has no write-ahead log")
-            connection.execute("PRAGMA synchronous=FULL")
-            with connection:
-                connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION};")
-                upsert_run(connection, fields)
-        except (OSError, sqlite3.Error) as error:
-            if connection is not None:
-                connection.close()
-            raise UsageError(
-                "--out",
-                f"{clean_line(str(path))} cannot be made: {_reason(error)}",
-                "name a folder on a local disk with room, or run with --no-save",
-            ) from error
-        return cls(path, connection)
+        return cls(path, created(path, run))
+
+    @classmethod
+    def reopen(cls, path: Path, fields: Mapping[str, Any]) -> "Journal":
+        """A batch's journal to go on with: what was committed stays, and what is appended comes after it.
+
+        These fields of the run replace those of the same names, and what was said of its end is gone: `ended`,
+        `interrupted`, `summary` and how many documents there are. UsageError that names `--resume` when it cannot be.
+        """
+        return cls(path, reopened(path, fields))
 
     @property
     def backlog(self) -> int:
@@ -117,15 +115,47 @@ class Journal:
         is on the disk, `on_error` from there, or from here when the journal has failed or is closed. Neither
         may block. Without `on_error`, RecordError is raised here in that case.
         """
-        self._put(_Entry(record, on_commit, on_error))
+        self._put(_Entry(insert_call, record, on_commit, on_error))
 
     def set_run(self, fields: Mapping[str, Any]) -> None:
         """Write fields of the run (JSON values), replacing those of the same names; as `append`."""
-        self._put(_Entry(_run_fields(fields), None, None))
+        self._put(_Entry(upsert_run, run_fields(fields), None, None))
 
     def log_run(self, chunk: bytes, on_error: Callable[[RecordError], None] | None = None) -> None:
         """Have a chunk of what was stated of the run written, in order; as `append`."""
-        self._put(_Entry(chunk, None, on_error))
+        self._put(_Entry(append_run_log, chunk, None, on_error))
+
+    def put_document(
+        self, row: DocumentRow, items: tuple[ItemRow, ...] = (), on_error: Callable[[RecordError], None] | None = None
+    ) -> None:
+        """Write a document and its items, in place of the row and all the items of that number; as `append`.
+
+        A row with an item key and no items has that one item: a document that is asked about as a whole.
+        """
+        if not items and row.item_key is not None:
+            items = (ItemRow(row.number, 0, 1, row.item_key),)
+        self._put(_Entry(partial(put_document, items=items), row, None, on_error))
+
+    def add_items(self, items: tuple[ItemRow, ...], on_error: Callable[[RecordError], None] | None = None) -> None:
+        """Write further items of documents; as `append`."""
+        self._put(_Entry(add_items, items, None, on_error))
+
+    def settle_document(
+        self,
+        number: int,
+        item_key: str | None,
+        error: str | None = None,
+        on_error: Callable[[RecordError], None] | None = None,
+    ) -> None:
+        """Write which item has the document's result, or why none has; its items stay as they are. As `append`."""
+        self._put(_Entry(partial(settle_document, item_key=item_key, error=error), number, None, on_error))
+
+    def end_corpus(self, last_number: int, on_error: Callable[[RecordError], None] | None = None) -> None:
+        """The corpus has been read to its end: documents after the last one, from before, are none of it any more.
+
+        The run's field `corpus_documents` says from now on how many there are. As `append`.
+        """
+        self._put(_Entry(end_corpus, last_number, None, on_error))
 
     async def room(self) -> None:
         """Wait until fewer than `MAX_BACKLOG` records wait for the disk; RecordError when the journal failed."""
@@ -179,7 +209,7 @@ class Journal:
             failure = None
         except (sqlite3.Error, OverflowError, ValueError) as error:
             # OverflowError, ValueError: a figure or text that SQLite has no form for.
-            failure = RecordError(f"{name} cannot be written: {_reason(error)}")
+            failure = RecordError(f"{name} cannot be written: {reason(error)}")
         finally:
             self._stop(group, failure)
             self._connection.close()
@@ -202,12 +232,7 @@ class Journal:
         with self._connection as connection:  # commits, or rolls back
             connection.execute("BEGIN IMMEDIATE")
             for entry in group:
-                if isinstance(entry.what, CallRecord):
-                    insert_call(connection, entry.what)
-                elif isinstance(entry.what, bytes):
-                    append_run_log(connection, entry.what)
-                else:
-                    upsert_run(connection, entry.what)
+                entry.write(connection, entry.what)
         self.commits += 1
 
     def _make_room(self) -> None:
@@ -247,12 +272,3 @@ def _wake(waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]])
 def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-def _run_fields(fields: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    # json and not msgspec alone: it writes a lone surrogate in a model's name as an escape.
-    return tuple((name, json.dumps(value, default=msgspec.to_builtins)) for name, value in fields.items())
-
-
-def _reason(error: Exception) -> str:
-    return clean_line((error.strerror if isinstance(error, OSError) else None) or str(error))

@@ -14,17 +14,22 @@ import msgspec
 
 from tui.core.calls import State, Usage
 from tui.core.records import AttemptRecord, CallRecord, ChoiceRecord, ToolCallRecord
+from tui.core.results import DocumentRow, ItemRow
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """In `PRAGMA user_version`. A reader refuses a higher one."""
 FIRST_WITH_TRACES = 2
 """Older ones cannot be replayed; they are read as before."""
+FIRST_WITH_DOCUMENTS = 3
+"""Older ones are no batches, and do not say which call did another one again."""
+CORPUS_DOCUMENTS = "corpus_documents"
+"""The run's field that says how many documents there are; absent until the corpus has been read to its end."""
 
 SCHEMA = """
 CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE calls (
     id INTEGER PRIMARY KEY, item_key TEXT NOT NULL, model TEXT NOT NULL, plan BLOB NOT NULL,
-    due_s REAL NOT NULL, admitted_s REAL, warmup INTEGER NOT NULL
+    due_s REAL NOT NULL, admitted_s REAL, warmup INTEGER NOT NULL, retry_of INTEGER
 );
 CREATE TABLE attempts (
     call INTEGER NOT NULL REFERENCES calls, number INTEGER NOT NULL,
@@ -42,13 +47,21 @@ CREATE TABLE results (
 );
 CREATE TABLE traces (call INTEGER PRIMARY KEY REFERENCES calls, trace BLOB NOT NULL);
 CREATE TABLE run_log (number INTEGER PRIMARY KEY, chunk BLOB NOT NULL);
+CREATE TABLE documents (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL, source TEXT NOT NULL, item_key TEXT, error TEXT,
+    tokens INTEGER, cut_tokens INTEGER NOT NULL, parts INTEGER NOT NULL
+);
+CREATE TABLE document_items (
+    number INTEGER NOT NULL, level INTEGER NOT NULL, part INTEGER NOT NULL, item_key TEXT NOT NULL,
+    PRIMARY KEY (number, level, part)
+) WITHOUT ROWID;
 CREATE INDEX calls_by_item ON calls (item_key);
 """
 
-READ_CALLS = """
+_READ_CALLS = """
 SELECT id, item_key, model, plan, due_s, admitted_s, warmup,
        state, prompt, completion, reasoning, cached, usage_source,
-       text, reasoning_text, tool_calls, choices, finish_reason, error
+       text, reasoning_text, tool_calls, choices, finish_reason, error, {retry_of}
 FROM calls JOIN results ON results.call = calls.id ORDER BY id
 """
 READ_ATTEMPTS = """
@@ -66,7 +79,7 @@ Stored = str | bytes | None
 def insert_call(connection: sqlite3.Connection, record: CallRecord) -> None:
     """Write one record's rows, in the transaction that is open."""
     connection.execute(
-        "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             record.id,
             record.item_key,
@@ -75,6 +88,7 @@ def insert_call(connection: sqlite3.Connection, record: CallRecord) -> None:
             record.due_s,
             record.admitted_s,
             record.warmup,
+            record.retry_of,
         ),
     )
     connection.executemany(
@@ -120,6 +134,47 @@ def insert_call(connection: sqlite3.Connection, record: CallRecord) -> None:
         connection.execute("INSERT INTO traces VALUES (?, ?)", (record.id, zlib.compress(record.trace)))
 
 
+def put_document(connection: sqlite3.Connection, row: DocumentRow, items: Iterable[ItemRow]) -> None:
+    """Write a document's row and its items in place of those of that number, in the transaction that is open."""
+    connection.execute("DELETE FROM document_items WHERE number = ?", (row.number,))
+    connection.execute(
+        "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            row.number,
+            _stored(row.id),
+            _stored(row.source),
+            row.item_key,
+            _stored(row.error),
+            row.tokens,
+            row.cut_tokens,
+            row.parts,
+        ),
+    )
+    add_items(connection, items)
+
+
+def settle_document(connection: sqlite3.Connection, number: int, item_key: str | None, error: str | None) -> None:
+    """Write which call has the document's result, or why none has, in the transaction that is open."""
+    connection.execute(
+        "UPDATE documents SET item_key = ?, error = ? WHERE number = ?", (item_key, _stored(error), number)
+    )
+
+
+def add_items(connection: sqlite3.Connection, items: Iterable[ItemRow]) -> None:
+    """Write calls that make up documents, in the transaction that is open; one of the same place is replaced."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO document_items VALUES (?, ?, ?, ?)",
+        ((item.number, item.level, item.part, item.item_key) for item in items),
+    )
+
+
+def end_corpus(connection: sqlite3.Connection, last_number: int) -> None:
+    """Forget the documents after the last one, and write how many there are, in the transaction that is open."""
+    for table in ("documents", "document_items"):
+        connection.execute(f"DELETE FROM {table} WHERE number > ?", (last_number,))
+    upsert_run(connection, ((CORPUS_DOCUMENTS, json.dumps(last_number)),))
+
+
 def append_run_log(connection: sqlite3.Connection, chunk: bytes) -> None:
     """Write what was stated of the run, after what was written before, in the transaction that is open."""
     connection.execute("INSERT INTO run_log (chunk) VALUES (?)", (zlib.compress(chunk),))
@@ -137,12 +192,17 @@ def upsert_run(connection: sqlite3.Connection, fields: Iterable[tuple[str, str]]
     )
 
 
+def read_calls(version: int) -> str:
+    """The query for a journal of that schema's calls."""
+    return _READ_CALLS.format(retry_of="retry_of" if version >= FIRST_WITH_DOCUMENTS else "NULL")
+
+
 def call_of(row: tuple[Any, ...], attempts: tuple[AttemptRecord, ...]) -> CallRecord:
-    """A record from a row of `READ_CALLS`."""
+    """A record from a row of `read_calls`."""
     return CallRecord(
         id=row[0],
         item_key=row[1],
-        model=_text(row[2]) or "",
+        model=text_of(row[2]) or "",
         plan_json=row[3],
         due_s=row[4],
         admitted_s=row[5],
@@ -151,12 +211,13 @@ def call_of(row: tuple[Any, ...], attempts: tuple[AttemptRecord, ...]) -> CallRe
         state=State(row[7]),
         usage=_usage_of(row[8:12]),
         usage_source=row[12],
-        text=_text(row[13]) or "",
-        reasoning=_text(row[14]) or "",
+        text=text_of(row[13]) or "",
+        reasoning=text_of(row[14]) or "",
         tool_calls=msgspec.convert(json.loads(row[15]), tuple[ToolCallRecord, ...]),
         choices=msgspec.convert(json.loads(row[16]), tuple[ChoiceRecord, ...]),
-        finish_reason=_text(row[17]),
-        error=_text(row[18]),
+        finish_reason=text_of(row[17]),
+        error=text_of(row[18]),
+        retry_of=row[19],
     )
 
 
@@ -170,12 +231,12 @@ def attempt_of(row: tuple[Any, ...]) -> AttemptRecord:
         last_token_s=row[5],
         ended_s=row[6],
         status=row[7],
-        error=_text(row[8]),
-        request_id=_text(row[9]),
+        error=text_of(row[8]),
+        request_id=text_of(row[9]),
         usage=_usage_of(row[10:14]),
         usage_estimated=bool(row[14]),
         possibly_billed=bool(row[15]),
-        superseded_text=_text(row[16]),
+        superseded_text=text_of(row[16]),
     )
 
 
@@ -189,7 +250,8 @@ def _stored(text: str | None) -> Stored:
     return text
 
 
-def _text(stored: Stored) -> str | None:
+def text_of(stored: Stored) -> str | None:
+    """A text as it was given."""
     return stored.decode("utf-8", "surrogatepass") if isinstance(stored, bytes) else stored
 
 

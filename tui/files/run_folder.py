@@ -7,8 +7,8 @@ there is no instant at which somebody else can open one. A symbolic link is neve
 import os
 import re
 import secrets
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -65,15 +65,25 @@ def write_private_atomic(path: Path, content: bytes | Iterable[bytes]) -> None:
 
     A file of that name is replaced. RecordError when it cannot be written.
     """
+    with private_atomic(path) as file:
+        if isinstance(content, bytes):
+            file.write(content)
+        else:
+            file.writelines(content)
+
+
+@contextmanager
+def private_atomic(path: Path) -> Iterator[BinaryIO]:
+    """A new file (0600) to write to, which takes the name at the end of the `with`; after an error it is gone.
+
+    A file of that name is replaced. RecordError for an OSError, also one that is raised inside.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         file = open_private(temporary)
         try:
             with file:
-                if isinstance(content, bytes):
-                    file.write(content)
-                else:
-                    file.writelines(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)  # closed, for Windows renames no open file
