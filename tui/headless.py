@@ -7,6 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from tui.core.advice import advice
+from tui.core.batch_view import BatchView
+from tui.core.batch_words import budget_of, interval, projected
+from tui.core.batch_words import ended as ended_documents
 from tui.core.calls import State
 from tui.core.clock import NS_PER_S, nanoseconds
 from tui.core.figures import ABSENT, count, elapsed, exact, money, ms, percent, rate, usd
@@ -16,18 +19,17 @@ from tui.core.untrusted import clean_line
 
 def progress_line(snapshot: Snapshot) -> str:
     """Where a run stands, on one line."""
-    counts, run = snapshot.counts, snapshot.run
+    counts, run, batch = snapshot.counts, snapshot.run, snapshot.batch
     ended = count(counts.ended)
-    parts = [
-        elapsed(snapshot.at - run.started_at),
-        f"{ended}/{count(run.planned)}" if run.planned is not None else ended,
-        f"{counts.streaming} streaming",
-    ]
+    dealt_with = [f"{ended}/{count(run.planned)}" if run.planned is not None else ended]
+    if batch is not None:
+        dealt_with = _documents(batch)
+    parts = [elapsed(snapshot.at - run.started_at), *dealt_with, f"{counts.streaming} streaming"]
     waiting = counts.waiting + counts.connecting + counts.backing_off
     if waiting:
         parts.append(f"{waiting} waiting")
     trouble = counts.failed + counts.broken
-    if trouble:
+    if trouble and batch is None:
         parts.append(f"{trouble} failed")
     limit = f"/{count(run.rpm_limit)}" if run.rpm_limit else ""
     parts.append(f"{count(snapshot.attempts_60s)}{limit} rpm")
@@ -41,12 +43,30 @@ def progress_line(snapshot: Snapshot) -> str:
     if snapshot.retries:
         parts.append(f"{snapshot.retries} retries")
     if snapshot.cost.usd is not None:
-        parts.append(_money(snapshot.cost.usd, snapshot.cost.source))
+        parts.append(_money(snapshot.cost.usd, snapshot.cost.source) + ("" if batch is None else _may_cost(batch)))
     if snapshot.lane_closed_until is not None and snapshot.lane_closed_until > snapshot.at:
         parts.append(f"closed {ms(snapshot.lane_closed_until - snapshot.at)}: {snapshot.lane_closed_why}")
     if run.phase != "running":
         parts.append(run.phase)
     return " · ".join(parts)
+
+
+def _documents(batch: BatchView) -> list[str]:
+    """`1,204/2,000 documents`, and how many failed."""
+    if batch.documents is None:
+        dealt_with = f"{exact(ended_documents(batch))} documents, {exact(batch.read)} read"
+    else:
+        dealt_with = f"{exact(ended_documents(batch))}/{exact(batch.documents)} documents"
+    return [dealt_with, *([f"{exact(batch.failed)} failed"] if batch.failed else [])]
+
+
+def _may_cost(batch: BatchView) -> str:
+    """` spent of $2.50, $2.10 [1.95–2.30] projected`, as far as it is known."""
+    limit = budget_of(batch)
+    words = " spent" + ("" if limit is None else f" of {usd(limit)}")
+    if batch.projection is not None:
+        words += f", {projected(batch.projection)} {interval(batch.projection)} projected"
+    return words
 
 
 def summary_text(figures: Mapping[str, Any], notes: Mapping[str, str | None]) -> str:
@@ -62,11 +82,14 @@ def summary_text(figures: Mapping[str, Any], notes: Mapping[str, str | None]) ->
         states.append("interrupted")
     if figures["never_sent"]:
         states.append(f"{exact(figures['never_sent'])} never sent")
+    if figures.get("done_again"):  # not in the summaries of old
+        states.append(f"{exact(figures['done_again'])} of them done again by hand")
     attempts = (
         f"{exact(figures['attempts'])} sent, {exact(figures['retries'])} retries, {exact(figures['http_429'])} × 429"
     )
     rows = [
         ("calls", " · ".join(states)),
+        *_warmup(figures.get("warmup_calls", 0)),
         ("attempts", f"{attempts}, at most {exact(figures['rpm_peak_60s'])} in any 60 s"),
         *(
             (name, _spread(figures[key]))
@@ -118,6 +141,12 @@ def summary_text(figures: Mapping[str, Any], notes: Mapping[str, str | None]) ->
     return "\n".join([head, *(f"  {name:<10} {value}" for name, value in rows)])
 
 
+def _warmup(calls: int) -> list[tuple[str, str]]:
+    if not calls:
+        return []
+    return [("warm-up", f"{exact(calls)} {'call' if calls == 1 else 'calls'} before, in no figure but cost and rate")]
+
+
 def _goals(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What was to be reached or not to be passed, where anything was."""
     rows: list[tuple[str, str]] = []
@@ -138,7 +167,10 @@ def sweep_text(runs: Sequence[Mapping[str, Any]]) -> str:
     names = [exact(run["sweep"]["value"]) for run in runs]
     scheduled = any(run.get("dispatch_error_s") is not None for run in runs)
     columns = [(kind, names)]
-    columns += [(name, [of(run) for run in runs]) for name, of in _COLUMNS if scheduled or name not in _SCHEDULED]
+    left_out = set() if scheduled else set(_SCHEDULED)
+    if all(run.get("goodput") is None for run in runs):
+        left_out.add(_GOODPUT)
+    columns += [(name, [of(run) for run in runs]) for name, of in _COLUMNS if name not in left_out]
     widths = [max(len(name), *map(len, cells)) for name, cells in columns]
     lines = [f"sweep · {clean_line(runs[0]['model'])}"]
     for cells in ([name for name, _ in columns], *zip(*(cells for _, cells in columns), strict=True)):
@@ -176,6 +208,12 @@ def _troubled(run: Mapping[str, Any]) -> str:
     return exact(calls["failed"] + calls["broken"] + calls["refused"])
 
 
+def _goodput(run: Mapping[str, Any]) -> str:
+    goodput = run.get("goodput")
+    return ABSENT if goodput is None else percent(goodput["met"], goodput["ended"])
+
+
+_GOODPUT = "goodput"
 _COLUMNS: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
     ("calls", lambda run: exact(run["calls"]["total"])),
     ("done", lambda run: exact(run["calls"]["done"])),
@@ -184,6 +222,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
     ("p99", _at("ttft_s", "p99")),
     ("queue p99", _at("queue_s", "p99")),
     ("never sent", lambda run: exact(run["never_sent"])),
+    (_GOODPUT, _goodput),
     ("tok/s", lambda run: rate(run["run_tokens_per_s"])),
     ("rpm peak", lambda run: exact(run["rpm_peak_60s"])),
     ("429s", lambda run: exact(run["http_429"])),

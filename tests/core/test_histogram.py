@@ -60,3 +60,19 @@ def test_mean_minimum_maximum_and_count_are_exact(values: list[int]) -> None:
     histogram = histogram_of(values)
     assert histogram.mean == sum(values) / len(values)
     assert (histogram.minimum, histogram.maximum, histogram.n) == (min(values), max(values), len(values))
+
+
+@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=50), st.data())
+def test_a_value_that_is_taken_back_leaves_what_was_there_without_it(values: list[int], data: st.DataObject) -> None:
+    back = data.draw(st.lists(st.sampled_from(range(len(values))), unique=True))
+    histogram, without = Histogram(), Histogram()
+    for value in values:
+        histogram.record(value)
+    for place, value in enumerate(values):
+        if place in back:
+            histogram.forget(value)
+        else:
+            without.record(value)
+    assert (histogram.n, histogram.total, histogram._counts) == (without.n, without.total, without._counts)
+    assert histogram.minimum == pytest.approx(without.minimum, rel=1e-3)
+    assert histogram.maximum == pytest.approx(without.maximum, rel=1e-3)

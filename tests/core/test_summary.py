@@ -6,7 +6,7 @@ import pytest
 from call_story import Story, at
 
 from tui.core.calls import State, Usage
-from tui.core.facts import Counted, LoopLagged, PhaseChanged
+from tui.core.facts import Counted, LoopLagged, PhaseChanged, Queued
 from tui.core.ledger import Ledger
 from tui.core.money import Price
 from tui.core.objectives import Goodput, parse_goodput
@@ -77,10 +77,54 @@ def test_calls_add_up_whatever_became_of_them() -> None:
     story = Story()
     for call, state in enumerate((State.DONE, State.FAILED, State.BROKEN, State.CANCELLED, State.REFUSED), start=1):
         story.queued(0, call)
+        story.sent(0, call)
         story.finished(1, state, call=call)
     assert summary(story.ledger, CARD, at(2))["calls"] == {
         "total": 5, "done": 1, "failed": 1, "broken": 1, "cancelled": 1, "refused": 1,
     }  # fmt: skip
+
+
+def test_a_call_that_is_withdrawn_before_it_was_sent_is_none_of_the_calls_and_no_error() -> None:
+    story = Story()
+    for call, is_sent in ((1, True), (2, False), (3, False)):
+        story.queued(0, call)
+        if is_sent:
+            story.sent(1, call)
+        story.finished(500 * call, State.CANCELLED, "cancelled", call)
+    story.tell(PhaseChanged(at(1500), "finished"))
+    figures = summary(story.ledger, CARD, at(9000))
+    assert (figures["calls"]["cancelled"], figures["calls"]["total"], story.ledger.withdrawn) == (1, 1, 2)
+    assert figures["errors"] == [{"error": "cancelled", "n": 1}]
+    assert figures["wall_s"] == 1.5  # while it waited the run went on
+
+
+def test_a_refused_call_was_not_sent_either_but_ended_in_a_state_of_its_own() -> None:
+    story = Story()
+    story.queued(0)
+    story.finished(1, State.REFUSED, "too large")
+    assert (summary(story.ledger, CARD, at(2))["calls"]["refused"], story.ledger.withdrawn) == (1, 0)
+
+
+def test_warm_up_calls_are_counted_apart_whatever_became_of_them() -> None:
+    story = Story()
+    story.whole_call(1, warmup=True)
+    story.queued(0, 2, warmup=True)
+    story.finished(600, State.CANCELLED, "cancelled", 2)
+    story.queued(600, 3)
+    story.finished(700, State.CANCELLED, "cancelled", 3)
+    figures = summary(story.ledger, CARD, at(800))
+    assert (figures["warmup_calls"], figures["calls"]["total"], story.ledger.withdrawn) == (2, 0, 1)
+
+
+def test_calls_that_do_others_again_are_counted_but_for_warm_up() -> None:
+    story = Story()
+    for call, warmup in ((1, False), (2, True)):
+        story.queued(0, call, warmup=warmup)
+        story.finished(1, State.FAILED, "HTTP 500", call)
+    assert summary(story.ledger, CARD, at(2))["done_again"] == 0
+    for call, warmup in ((3, False), (4, True)):
+        story.tell(Queued(call, at(5), at(5), "m", "p", warmup, retry_of=call - 2))
+    assert summary(story.ledger, CARD, at(6))["done_again"] == 1
 
 
 def test_money_is_a_string_or_null_with_where_it_comes_from() -> None:
@@ -112,7 +156,10 @@ def test_goodput_counts_measured_calls_of_every_ending_and_is_null_without_objec
     story.whole_call(1, warmup=True)
     story.whole_call(2)
     story.queued(600, 3)
+    story.sent(650, 3)
     story.finished(700, State.CANCELLED, "cancelled", 3)
+    story.queued(600, 4)
+    story.finished(700, State.CANCELLED, "cancelled", 4)  # nothing was sent: it is none of the calls
     goodput = summary(story.ledger, CARD, at(2000))["goodput"]
     assert (goodput["met"], goodput["ended"], goodput["not_done"], goodput["share"]) == (1, 2, 1, 0.5)
     assert summary(Story().ledger, CARD, at(5))["goodput"] is None

@@ -15,6 +15,7 @@ from tui.engine.call import Ending
 from tui.engine.helm import MOST_AT_ONCE, MOST_RPM, Helm, Steer
 from tui.engine.limiter import Limiter
 from tui.engine.plan_shelf import PlanShelf
+from tui.engine.plan_source import Listed
 from tui.engine.pool import Pool
 
 pytestmark = pytest.mark.looptime
@@ -87,7 +88,7 @@ async def steered(
 
     async with RudeServer(*acts) as server, lane_to(server, limiter=limiter) as lane:
         source = (a_plan(number) for number in range(1, calls + 1))
-        pool = Pool(source, lane, witness, concurrency, no_wait, finish, calls, plans.keep)
+        pool = Pool(Listed(source), lane, witness, concurrency, no_wait, finish, calls, plans.keep)
         helm = Helm(witness.ledger, pool, limiter, plans, witness, one_more)
         wheel = Wheel(witness, pool, limiter, helm, plans)
         witness(PhaseChanged(1, "running"))

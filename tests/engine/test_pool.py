@@ -15,6 +15,7 @@ from tui.core.calls import CallPlan, State
 from tui.core.errors import UsageError
 from tui.core.facts import Finished, Queued, Sent
 from tui.engine.call import Ending
+from tui.engine.plan_source import Listed
 from tui.engine.pool import Pool
 
 pytestmark = pytest.mark.looptime
@@ -60,7 +61,7 @@ async def a_run(
     numbers = iter(range(1, calls + 1)) if calls is not None else iter(range(1, 10**9))
     async with RudeServer(*acts) as server, lane_to(server) as lane:
         source = plans if plans is not None else (a_plan(number) for number in numbers)
-        pool = Pool(source, lane, witness, concurrency, room or no_wait, finish, planned, on_begun)  # type: ignore[arg-type]
+        pool = Pool(Listed(source), lane, witness, concurrency, room or no_wait, finish, planned, on_begun)  # type: ignore[arg-type]
         yield Run(pool, witness, server)
     witness.check()
 

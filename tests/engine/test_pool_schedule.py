@@ -14,6 +14,7 @@ from tui.core.clock import NS_PER_S
 from tui.core.facts import Fact, Queued
 from tui.engine import pool as pool_module
 from tui.engine.call import Ending
+from tui.engine.plan_source import Listed
 from tui.engine.pool import Pool
 
 pytestmark = pytest.mark.looptime
@@ -46,7 +47,7 @@ class Run:
         plans: Iterator[CallPlan] = more.pop("plans", None) or map(
             a_plan, count(1) if calls is None else range(1, calls + 1)
         )
-        self.pool = Pool(plans, _Lane(), self._take, slots, self._room, self._finish, calls, schedule=schedule)  # type: ignore[arg-type]
+        self.pool = Pool(Listed(plans), _Lane(), self._take, slots, self._room, self._finish, calls, schedule=schedule)  # type: ignore[arg-type]
 
     def _take(self, fact: Fact) -> None:
         assert isinstance(fact, Queued)

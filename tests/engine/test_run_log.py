@@ -46,7 +46,7 @@ async def test_it_is_written_at_once_then_about_once_a_second_and_at_the_end(tmp
     notices = [Noticed(START + tenth * NS_PER_S // 10, str(tenth)) for tenth in range(1, 25)]
     for fact in (begun, *notices):
         recorded.emit(fact)
-    recorded.record.close({"never_sent": 0}, False, None)
+    recorded.record.close({"never_sent": 0}, False, None, {})
     assert recorded.logged() == [[begun], notices[:10], notices[10:20], notices[20:]]
     recorded.emit(Noticed(START, "after the end"))
     assert not recorded.errors

@@ -94,6 +94,16 @@ def test_reasons_to_stop_are_told_when_they_are_not_all_alike() -> None:
     assert told["stopped"] == "1,200 stop · 20 length · 10 without a reason"
 
 
+def test_warm_up_calls_and_calls_done_again_are_told_where_there_were_any() -> None:
+    found = rows(summary_text(figures(warmup_calls=8, done_again=3), {}))
+    assert found["warm-up"] == "8 calls before, in no figure but cost and rate"
+    assert found["calls"] == "1,230 of 1,234 done · 1 failed · 2 broken · 1 cancelled · 3 of them done again by hand"
+    assert rows(summary_text(figures(warmup_calls=1), {}))["warm-up"].startswith("1 call before,")
+    for none in (figures(warmup_calls=0, done_again=0), figures()):  # the latter: a summary of old
+        assert "warm-up" not in (found := rows(summary_text(none, {})))
+        assert "again" not in found["calls"]
+
+
 def test_troubles_are_told_with_a_hint_for_each_kind() -> None:
     errors = [{"error": "HTTP 401: no key", "n": 7}, {"error": "HTTP 403: no\x1b[2J", "n": 2}]
     assert troubles_text(figures(errors=errors)).splitlines() == [

@@ -114,7 +114,11 @@ def test_what_was_started_is_running_or_has_ended_at_every_moment(seed: int) -> 
         assert ended == sum(call.ended_at is not None for call in ledger.calls.values())
     assert sum(ledger.states[state] for state in TERMINAL) == started
     warmups = sum(call.warmup for call in ledger.calls.values())
-    assert sum(ledger.measured_states.values()) == started - warmups
+    assert sum(ledger.measured_states.values()) == started - warmups - ledger.withdrawn
+    figures = summary(ledger, CARD, START + 10**12)
+    assert (figures["warmup_calls"], figures["calls"]["total"]) == (warmups, started - warmups - ledger.withdrawn)
+    unsent = [call for call in ledger.calls.values() if call.state is State.CANCELLED and not call.attempts]
+    assert ledger.withdrawn == sum(not call.warmup for call in unsent)
 
 
 @given(SEEDS, st.booleans())

@@ -7,6 +7,7 @@ import os
 import sys
 
 from tui.cli.ask import add_ask
+from tui.cli.batch import add_batch
 from tui.cli.demo import add_demo
 from tui.cli.load import add_load
 from tui.cli.parsing import EXIT_INTERRUPTED, Parser
@@ -14,6 +15,7 @@ from tui.cli.parsing import report as say_error  # the verb's module is `report`
 from tui.cli.probe import add_probe
 from tui.cli.replay import add_replay
 from tui.cli.report import add_report
+from tui.cli.results import add_results
 from tui.cli.runs import add_runs
 from tui.cli.simulate import add_simulate
 from tui.core.errors import UsageError
@@ -22,14 +24,15 @@ from tui.core.untrusted import clean_line
 EXAMPLES = """examples:
   weir                                   the demo: a wall of streams from a simulated provider
   weir load --base-url http://127.0.0.1:8600 --requests 50 --concurrency 16
+  weir batch notes/ -m gpt-4o-mini       a prompt over many documents; --resume goes on where it was cut off
   weir ask "Name three rivers." -m gpt-4o-mini
   weir probe -m gpt-4o-mini              where is the limit, and what happens there?
   weir runs                              the runs on this disk; weir report last --format html --out run.html
   weir replay weir-runs/2026-11-22T…     a run again, in the same dashboard, without the network
   weir simulate --rpm 60
 
-exit codes: 0 all calls done · 1 some call failed · 2 usage error · 3 a --fail-if condition holds ·
-            4 the budget was reached · 130 interrupted
+exit codes: 0 all calls done · 1 some call failed, or a schedule was not kept · 2 usage error ·
+            3 a --fail-if condition holds · 4 the budget was reached · 130 interrupted
 """
 
 
@@ -86,10 +89,12 @@ def _parser() -> Parser:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
     add_demo(verbs)
     add_load(verbs)
+    add_batch(verbs)
     add_ask(verbs)
     add_probe(verbs)
     add_simulate(verbs)
     add_runs(verbs)
     add_report(verbs)
+    add_results(verbs)
     add_replay(verbs)
     return parser

@@ -1,36 +1,25 @@
-"""Running a host, or a sweep of them, to the end under a user interface: screen, plain lines or nothing; signals; the
-last words.
-"""
+"""Running a host, or a sweep of them, to the end under a user interface (cli/viewing.py); last words and exit codes."""
 
 import asyncio
 import json
-import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from tui.cli.goals import verdict_exit
 from tui.cli.parsing import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
-from tui.core.commands import Drain, Stop
-from tui.core.session import Session
+from tui.cli.viewing import PLAIN_INTERVAL_S, Interrupts, Viewing, choose_ui
+from tui.core.calls import State
+from tui.core.figures import exact
 from tui.engine.host import Host
-from tui.engine.screen import Screen
-from tui.headless import progress_line, summary_text, sweep_text, troubles_text
+from tui.headless import summary_text, sweep_text, troubles_text
 
 if TYPE_CHECKING:
     from tui.core.fail_if import Condition
     from tui.jobs.sweep import Step, SweepSession
 
-PLAIN_INTERVAL_S = 2.0
-
-
-def choose_ui(asked: str | None) -> str:
-    """`dashboard` on a terminal, else `plain`; what was asked for comes first."""
-    if asked is not None:
-        return asked
-    return "dashboard" if sys.stdin.isatty() and sys.stdout.isatty() else "plain"
+UNSENT_SHARE = 0.01
+"""Of the calls that a schedule wants within a duration, so many may be left unsent. A choice."""
 
 
 def run_host(make: Callable[[], Host], ui: str, as_json: bool, conditions: "Sequence[Condition]" = ()) -> int:
@@ -50,7 +39,7 @@ def run_sweep(
 
 async def _run(make: Callable[[], Host], ui: str, as_json: bool, conditions: "Sequence[Condition]") -> int:
     host = make()
-    async with _Viewing(host, ui, host.open) as viewing:
+    async with Viewing(host, ui, host.open) as viewing:
         viewing.count_for(host)
         figures = await host.run()
         await viewing.seen_enough()
@@ -73,7 +62,7 @@ async def _run_all(
             sys.stderr.write(f"{step.title}\n")
 
     try:
-        async with _Viewing(sweep, ui, sweep.open) as viewing:
+        async with Viewing(sweep, ui, sweep.open) as viewing:
             async for step, host in sweep.runs(begins):
                 await host.asked_files_written()
                 ended.append(({**host.figures, "sweep": step.notes()}, host))
@@ -93,120 +82,53 @@ def _exit_code(host: Host, figures: dict[str, Any], conditions: "Sequence[Condit
     """The code of the goals that were missed, which is said on stderr, else of how the calls ended."""
     code, text = verdict_exit(figures, conditions, host)
     sys.stderr.write(text)
+    if not host.interrupted:
+        sys.stderr.write(left_undone(host, figures))
     return code if code and not host.interrupted else exit_code(host, figures)
 
 
 def exit_code(host: Host, figures: dict[str, Any]) -> int:
-    """0 all calls done, 1 some not (or none was measured, or the record is not whole), 130 interrupted."""
-    calls = figures["calls"]
+    """0 all calls done, 1 some not (or none was measured, or the record is not whole), 130 interrupted.
+
+    A call that somebody did again, and that was done then, counts as done. So does a schedule that was kept but for a
+    call or a hundredth of its calls: what is due in the last moment has no time left to be sent in.
+    """
     if host.interrupted:
         return EXIT_INTERRUPTED
-    # What a run of a given duration had not sent by its end was never due.
-    withdrawn = host.ledger.withdrawn if host.setup.duration_s is not None else 0
-    whole = calls["done"] + withdrawn == calls["total"] and host.record_error is None
-    return EXIT_DONE if whole and calls["done"] else EXIT_FAILED
+    if host.record_error is not None or left_undone(host, figures):
+        return EXIT_FAILED
+    return EXIT_DONE if figures["calls"]["done"] and not _unanswered(host) else EXIT_FAILED
 
 
-class _Viewing:
-    """The user interface of one session, from before its first call until its viewer has seen enough."""
-
-    def __init__(self, session: Session, ui: str, open_session: Callable[[], None]) -> None:
-        """UsageError when there is no terminal to show it on; `open_session` is called once there is one."""
-        self._session = session
-        # First, so that where there is no terminal no empty record is left behind.
-        self._screen = Screen(session) if ui == "dashboard" else None
-        open_session()
-        self._interrupts = Interrupts(session, quiet=ui == "dashboard")
-        self._plain = ui == "plain"
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def __aenter__(self) -> Self:
-        self._interrupts.install()
-        if self._screen is not None:
-            self._screen.start()
-            self._tasks.append(asyncio.create_task(_go_on_without(self._screen, self._session)))
-        if self._plain:
-            self._tasks.append(asyncio.create_task(_narrate(self._session)))
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        if self._screen is not None:
-            await self._screen.close()
-
-    def count_for(self, host: Host) -> None:
-        """Have a run that is about to begin count the tokens of running streams, if somebody will see them."""
-        if self._screen is not None:
-            host.beside(host.count_live())
-
-    async def seen_enough(self) -> None:
-        """A finished run stays on the screen until its reader has seen enough, or a signal says so."""
-        for task in self._tasks:
-            task.cancel()
-        if self._screen is not None:
-            await self._interrupts.stopped_or(self._screen.closed)
+def left_undone(host: Host, figures: dict[str, Any]) -> str:
+    """What a run of a given duration did not send though its schedule wanted it, as a line; "" when it kept to it."""
+    if host.setup.duration_s is None or host.setup.schedule is None:
+        return ""
+    never_sent = figures["never_sent"]
+    due = never_sent + sum(1 for call in host.ledger.calls.values() if call.attempts)
+    if never_sent <= max(1, due * UNSENT_SHARE):
+        return ""
+    return (
+        f"schedule: {exact(never_sent)} of {exact(due)} calls that were due were never sent: "
+        "a limit, or too few streams at once, held them back\n"
+    )
 
 
-class Interrupts:
-    """First Ctrl-C drains, a second one stops now; so do SIGTERM and a closed terminal."""
-
-    def __init__(self, session: Session, quiet: bool) -> None:
-        self._session = session
-        self._quiet = quiet
-        self._count = 0
-        self._stopped = asyncio.Event()
-
-    def install(self) -> None:
-        loop = asyncio.get_running_loop()
-        with suppress(NotImplementedError):  # Windows: Ctrl-C then raises KeyboardInterrupt
-            for number, handler in (
-                (signal.SIGINT, self._interrupt),
-                (signal.SIGTERM, self._stop),
-                (signal.SIGHUP, self._stop),
-            ):
-                # What our parent had ignored (nohup does, and a shell for its background jobs) stays ignored.
-                if signal.getsignal(number) is not signal.SIG_IGN:
-                    loop.add_signal_handler(number, handler)
-
-    async def stopped_or(self, event: asyncio.Event) -> None:
-        """Wait for `event` at the end of a run, which the next signal of any kind cuts short."""
-        self._count += 1
-        waits = [asyncio.create_task(each.wait()) for each in (event, self._stopped)]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
-
-    def _interrupt(self) -> None:
-        self._count += 1
-        if self._count > 1:
-            self._stop()
-            return
-        self._session.send(Drain())
-        if not self._quiet:
-            sys.stderr.write("\nweir: draining: running streams end by themselves; Ctrl-C again stops now\n")
-
-    def _stop(self) -> None:
-        self._stopped.set()
-        self._session.send(Stop())
-
-
-async def _go_on_without(screen: Screen, session: Session) -> None:
-    """A screen that goes before its run has ended leaves nobody to watch it: let running streams end."""
-    await screen.closed.wait()
-    if screen.asked_to_close:
-        return  # its reader has said already what is to become of the run
-    sys.stderr.write("weir: the screen is gone: draining; Ctrl-C stops now\n")
-    session.send(Drain())
-
-
-async def _narrate(session: Session) -> None:
-    while True:
-        await asyncio.sleep(PLAIN_INTERVAL_S)
-        if (latest := session.latest) is not None:
-            sys.stderr.write(progress_line(latest) + "\n")
+def _unanswered(host: Host) -> int:
+    """Measured calls that did not end well, and that nobody did again with success."""
+    ledger = host.ledger
+    answered: set[int] = set()
+    unanswered = 0
+    for number in reversed(ledger.order):  # one that does another again began after it
+        call = ledger.calls[number]
+        if call.state is State.DONE or number in answered:
+            if call.retry_of is not None:
+                answered.add(call.retry_of)
+            continue
+        # What a run of a given duration had not sent by its end was never due; of a schedule, see `left_undone`.
+        withdrawn = host.setup.duration_s is not None and call.state is State.CANCELLED and not call.attempts
+        unanswered += not (call.warmup or withdrawn)
+    return unanswered
 
 
 def _last_words(host: Host, figures: dict[str, Any], as_json: bool) -> None:
@@ -230,3 +152,6 @@ def _last_words_of_all(runs: list[dict[str, Any]], hosts: list[Host], as_json: b
     for host in hosts:
         if host.record_error is not None:
             sys.stderr.write(f"error: {host.record_error}\n")
+
+
+__all__ = ["PLAIN_INTERVAL_S", "Interrupts", "choose_ui", "exit_code", "left_undone", "run_host", "run_sweep"]

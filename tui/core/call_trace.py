@@ -38,8 +38,11 @@ def trace_of(
     record: CallRecord,
     keep_text: bool,
     said: Callable[[str], str] = NO_MASK,
+    shift_ns: int = 0,
 ) -> bytes:
     """The trace of an ended call, to be kept with `record`; `said` is what the record says for a server's words.
+
+    `shift_ns` is added to the instants of the text, as it was to those of `heard`.
 
     What hides secrets must not change lengths: the pieces of a text are cut by theirs.
     """
@@ -47,7 +50,8 @@ def trace_of(
     if not keep_text:
         heard = [Heard(order, pieces, without_text(fact)) for order, pieces, fact in heard]
     texts = texts_in(record) if keep_text else None
-    return _ENCODER.encode(CallTrace(rows_of(heard), [_packed(attempt, texts, said) for attempt in entry.attempts]))
+    streams = [_packed(attempt, texts, said, shift_ns) for attempt in entry.attempts]
+    return _ENCODER.encode(CallTrace(rows_of(heard), streams))
 
 
 def reworded(fact: Fact, said: Callable[[str], str]) -> Fact:
@@ -120,13 +124,15 @@ class TracedCall:
                 told = 0
 
 
-def _packed(attempt: AttemptEntry, texts: list[str] | None, said: Callable[[str], str]) -> PackedStream | None:
+def _packed(
+    attempt: AttemptEntry, texts: list[str] | None, said: Callable[[str], str], shift_ns: int
+) -> PackedStream | None:
     arrivals = attempt.arrivals
     if not arrivals.times:
         return None
     keys = tuple(attempt.texts)
     return PackedStream(
-        first_at=arrivals.times[0],
+        first_at=arrivals.times[0] + shift_ns,
         gaps=gaps_of(arrivals.times),
         keys=keys,
         sizes=tuple(map(pack, arrivals.sizes)),

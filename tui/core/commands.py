@@ -84,11 +84,25 @@ class RetryFailed(Command, frozen=True):
     """Do all of them again that have not been done again yet."""
 
 
+class RaiseBudget(Command, frozen=True):
+    """Let a batch spend more."""
+
+    limit_usd: str
+    """In all, in USD, as it was typed."""
+
+
 class Seek(Command, frozen=True):
     """Go on from another moment of a replay."""
 
     by_s: float
     """Seconds of the run from where it stands; below 0: back."""
+
+
+class ChangeSpeed(Command, frozen=True):
+    """Play a replay faster, or slower."""
+
+    by: float
+    """Times as fast as now, above 0: 2 or 0.5."""
 
 
 class Export(Command, frozen=True):
@@ -115,5 +129,5 @@ class SaveScreenshot(Command, frozen=True):
 
 AnyCommand = (
     Watch | Pause | Resume | Drain | Stop | Close | CancelCall | SetRate | SetConcurrency
-    | RetryCall | RetryFailed | Seek | Export | SaveCall | SaveScreenshot
+    | RetryCall | RetryFailed | RaiseBudget | Seek | ChangeSpeed | Export | SaveCall | SaveScreenshot
 )  # fmt: skip

@@ -9,8 +9,18 @@ BURST_PAUSE_NS = 50 * NS_PER_MS
 """Text that comes after a pause of so long begins a new burst."""
 
 
+HEAD_CHARS = 200
+"""Of a prompt, for lists, once the call's text is forgotten."""
 _NO_ARRIVALS = Arrivals()
 """Of ended attempts that are on record: one for all."""
+# One for all whose text is forgotten: empty containers of their own are a sixth of what a call takes.
+_NO_TEXTS: dict[tuple[int, TextKind, int], list[str]] = {}
+_NO_TOOLS: dict[tuple[int, int], tuple[str, str]] = {}
+_NOTHING_SHOWN: list[str] = []
+_NO_SAMPLES: list[tuple[int, int]] = []
+_REASONS: dict[tuple[tuple[int, str], ...], dict[int, str]] = {}
+"""Why models stopped, by their own items: thousands of calls share a few."""
+_MOST_REASONS = 1_000
 
 
 class AttemptEntry:
@@ -141,7 +151,7 @@ class AttemptEntry:
 
     def forget_text(self) -> None:
         """Keep the figures only; `shown_chars` still says how much there was."""
-        self.texts, self.shown, self.tools, self.headers = {}, [], {}, ()
+        self.texts, self.shown, self.tools, self.headers = _NO_TEXTS, _NOTHING_SHOWN, _NO_TOOLS, ()
         self.forget_arrivals()
 
     def forget_arrivals(self) -> None:
@@ -180,6 +190,7 @@ class CallEntry:
         "samples",
         "slot_ready",
         "state",
+        "title",
         "waiting_since",
         "warmup",
     )
@@ -205,6 +216,8 @@ class CallEntry:
         """The ended call that it does again."""
         self.slot_ready = False
         """A slot stood ready when the schedule wanted it."""
+        self.title = ""
+        """What people know it by; "": its prompt."""
         self.state = State.QUEUED
         self.waiting_since: int | None = None
         """While it stands in the limiter's queue: since when."""
@@ -219,21 +232,38 @@ class CallEntry:
         """(instant, tokens) of the last two seconds' looks, for the live rate."""
 
     @property
+    def text_chars(self) -> int:
+        """Characters that are kept of it: prompt and answers."""
+        return len(self.prompt) + sum(attempt.shown_chars for attempt in self.attempts)
+
+    def forget_text(self) -> None:
+        """Of an ended call: keep the figures, and the beginning of the prompt."""
+        self.prompt = self.prompt[:HEAD_CHARS]
+        self.samples = _NO_SAMPLES
+        if len(_REASONS) < _MOST_REASONS:
+            self.finish_reasons = _REASONS.setdefault(tuple(self.finish_reasons.items()), self.finish_reasons)
+        for attempt in self.attempts:
+            attempt.forget_text()
+
+    @property
     def finish_reason(self) -> str | None:
         """Why the model stopped its first answer."""
         return self.finish_reasons.get(0)
 
     @property
     def delivering(self) -> AttemptEntry | None:
-        """The attempt that brought the answer: the last one with a first token, else one that ended well without text.
+        """The attempt that brought the answer: the last one if it ended well, else the last with a first token.
 
-        A filtered answer has no text, and neither has a tool call without arguments.
+        One that ended well may be without text: a filtered answer has none, and neither has a tool call without
+        arguments.
         """
+        last = self.attempts[-1] if self.attempts else None
+        if last is not None and last.ended_at is not None and last.error is None:
+            return last
         for attempt in reversed(self.attempts):
             if attempt.first_token_at is not None:
                 return attempt
-        last = self.attempts[-1] if self.attempts else None
-        return last if last is not None and last.ended_at is not None and last.error is None else None
+        return None
 
     @property
     def ttft_ns(self) -> int | None:

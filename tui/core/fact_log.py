@@ -47,6 +47,8 @@ KINDS: tuple[type[Any], ...] = (
 )  # fmt: skip
 _MODEL, _PROMPT = 1, 2
 """Places in a row's further fields, for `Queued`."""
+_INSTANTS = ("at", "until", "due_at")
+"""Fields of facts that are instants."""
 _CODES = {kind: code for code, kind in enumerate(KINDS)}
 
 BLANK = "▒"
@@ -87,8 +89,12 @@ class RunChunk(msgspec.Struct, frozen=True, array_like=True):
 class FactLog:
     """Hears every fact of a run but its text."""
 
-    def __init__(self) -> None:
-        self._order = 0
+    def __init__(self, order: int = 0, shift_ns: int = 0) -> None:
+        """Of a run that goes on: `order` is above all orders that are on record, and `shift_ns` is added to every
+        instant, so that all sessions of a run are told on the clock of the first one.
+        """
+        self._order = order
+        self.shift_ns = shift_ns
         self._calls: dict[int, list[Heard]] = {}
         self._run: list[Heard] = []
         self._ended: list[tuple[int, int]] = []
@@ -100,6 +106,8 @@ class FactLog:
         kind = type(fact)
         if kind is TextCame:
             return
+        if self.shift_ns:
+            fact = shifted(fact, self.shift_ns)
         self._order += 1
         if isinstance(fact, LoopLagged):
             self._lag_times.append(fact.at)
@@ -116,7 +124,7 @@ class FactLog:
 
     def take_call(self, end: Finished) -> list[Heard]:
         """What was heard of a call that ends so; it is forgotten here. When its end is stated is heard later."""
-        return [*self._calls.pop(end.call, ()), Heard(self._order, 0, end)]
+        return [*self._calls.pop(end.call, ()), Heard(self._order, 0, shifted(end, self.shift_ns))]
 
     def take_run(self) -> RunChunk | None:
         """What was heard of the run since it was last taken; None: nothing."""
@@ -131,6 +139,12 @@ class FactLog:
         )
         self._run, self._ended, self._lag_times, self._lags = [], [], array("q"), array("q")
         return chunk
+
+
+def shifted(fact: Fact, by_ns: int) -> Fact:
+    """`fact` with all its instants moved."""
+    moved = {name: at + by_ns for name in _INSTANTS if (at := getattr(fact, name, None)) is not None}
+    return replace(fact, **moved) if by_ns else fact
 
 
 def lags_of(chunk: RunChunk) -> Iterator[LoopLagged]:

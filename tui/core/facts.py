@@ -27,6 +27,8 @@ class Queued(CallFact, frozen=True, gc=False):
     """The ended call that it does again."""
     slot_ready: bool = False
     """A slot stood ready when the schedule wanted it, so that what it is late by is our own error."""
+    title: str = ""
+    """What people know it by, where that is not its prompt: a document's name."""
 
 
 class Waited(CallFact, frozen=True, gc=False):

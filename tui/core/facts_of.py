@@ -1,11 +1,12 @@
 """A run's record as facts again, so that a report has the fold that the screen had. Reads no file, asks no clock.
 
-Instants are nanoseconds since the run's start. A record says when the first and the last token of an attempt came
-and how many there were: those between are taken as evenly spread, so gaps between chunks are not to be read from
-these facts, and neither is what only the running engine knew (its lag, stamps that were late or shared).
+Instants are nanoseconds since the run's start, or from another origin on. A record says when the first and the last
+token of an attempt came and how many there were: those between are taken as evenly spread, so gaps between chunks are
+not to be read from these facts, and neither is what only the running engine knew (its lag, stamps that were late or
+shared).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -48,7 +49,7 @@ def facts_of(records: Iterable[CallRecord], fields: Mapping[str, Any]) -> list[F
         LimitsChanged(0, whole_at(fields, "rpm"), whole_at(fields, "tpm"), whole_at(fields, "concurrency") or 1),
     ]
     for record in records:
-        facts.extend(_call(record))
+        facts.extend(call_facts(record))
     facts.sort(key=_instant)  # stable: what happened to a call in one instant stays in order
     facts.append(PhaseChanged(max(0, facts[-1].at), "finished"))
     return facts
@@ -58,24 +59,29 @@ def _instant(fact: Fact) -> int:
     return fact.at
 
 
-def _call(record: CallRecord) -> Iterator[Fact]:
+def call_facts(record: CallRecord, origin_ns: int = 0) -> Iterator[Fact]:
+    """The facts of one call in order of time, of a run that started at `origin_ns`."""
+
+    def instant(at_s: float) -> int:
+        return origin_ns + nanoseconds(at_s)
+
     call = record.id
-    due = at = nanoseconds(record.due_s)
+    due = at = instant(record.due_s)
     yield Queued(call, due, due, record.model, "", record.warmup)
     if record.admitted_s is not None:
-        at = max(at, nanoseconds(record.admitted_s))
+        at = max(at, instant(record.admitted_s))
         yield Admitted(call, at)
     for number, attempt in enumerate(record.attempts, start=1):
-        sent = max(at, nanoseconds(attempt.sent_s))
+        sent = max(at, instant(attempt.sent_s))
         if number > 1:
             yield BackedOff(call, at, sent, "")
         at = sent
         yield Sent(call, at)
-        for fact in _reply(call, attempt, at):
+        for fact in _reply(call, attempt, at, instant):
             at = fact.at
             yield fact
         if attempt.ended_s is not None:
-            at = max(at, nanoseconds(attempt.ended_s))
+            at = max(at, instant(attempt.ended_s))
         if attempt.usage is not None and not attempt.usage_estimated:
             yield UsageCame(call, at, attempt.usage)
         if number == len(record.attempts) and record.finish_reason is not None:
@@ -86,17 +92,17 @@ def _call(record: CallRecord) -> Iterator[Fact]:
     yield Finished(call, at, record.state, record.error)
 
 
-def _reply(call: int, attempt: AttemptRecord, at: int) -> Iterator[Fact]:
+def _reply(call: int, attempt: AttemptRecord, at: int, instant: Callable[[float], int]) -> Iterator[Fact]:
     """What came of one attempt between its sending and its end."""
     if attempt.written_s is not None:
-        at = max(at, nanoseconds(attempt.written_s))
+        at = max(at, instant(attempt.written_s))
         yield Written(call, at)
     if attempt.status is not None:
-        at = max(at, nanoseconds(attempt.headers_s)) if attempt.headers_s is not None else at
+        at = max(at, instant(attempt.headers_s)) if attempt.headers_s is not None else at
         yield HeadersCame(call, at, attempt.status)
     if attempt.first_token_s is not None:
-        first = max(at, nanoseconds(attempt.first_token_s))
-        last = max(first, nanoseconds(attempt.last_token_s)) if attempt.last_token_s is not None else first
+        first = max(at, instant(attempt.first_token_s))
+        last = max(first, instant(attempt.last_token_s)) if attempt.last_token_s is not None else first
         yield from _text(call, first, last, attempt.usage.completion if attempt.usage is not None else 1)
 
 
@@ -116,4 +122,4 @@ def _dots(n: int) -> str:
     return "." * n
 
 
-__all__ = ["facts_of"]
+__all__ = ["call_facts", "facts_of"]

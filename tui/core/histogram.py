@@ -26,7 +26,7 @@ class Histogram:
         """Count one value; below 0 counts as 0 (two stamps of one instant may differ by a clock step)."""
         if value < 0:
             value = 0
-        shift = value.bit_length() - _BITS
+        shift = value.bit_length() - _BITS  # `_key`, without a call: this runs once a token
         key = value if shift <= 0 else (shift << _BITS) + (value >> shift)
         counts = self._counts
         counts[key] = counts.get(key, 0) + 1
@@ -36,6 +36,22 @@ class Histogram:
             self.minimum = value
         self.n += 1
         self.total += value
+
+    def forget(self, value: int) -> None:
+        """Take back one value that was recorded; the extremes are then known as well as any other value."""
+        value = max(0, value)
+        key = _key(value)
+        counts = self._counts
+        counts[key] -= 1
+        if not counts[key]:
+            del counts[key]
+        self.n -= 1
+        self.total -= value
+        if not self.n:
+            self.minimum = self.maximum = 0
+        else:
+            self.minimum = max(self.minimum, _lowest(min(counts)))
+            self.maximum = min(self.maximum, _highest(max(counts)))
 
     def merge(self, other: "Histogram") -> None:
         """Add another histogram's counts to this one."""
@@ -71,6 +87,21 @@ class Histogram:
     def mean(self) -> float | None:
         """The exact mean; None when empty."""
         return self.total / self.n if self.n else None
+
+
+def _key(value: int) -> int:
+    shift = value.bit_length() - _BITS
+    return value if shift <= 0 else (shift << _BITS) + (value >> shift)
+
+
+def _lowest(key: int) -> int:
+    shift, top = key >> _BITS, key & ((1 << _BITS) - 1)
+    return top << shift
+
+
+def _highest(key: int) -> int:
+    shift, top = key >> _BITS, key & ((1 << _BITS) - 1)
+    return ((top + 1) << shift) - 1
 
 
 def _middle(key: int) -> int:

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 KEPT_TEXTS = 5_000
 """Ended calls whose text stays in memory; older ones have theirs in the record only."""
+KEPT_CHARS = 32_000_000
+"""Of their prompts and answers together: documents may be long."""
 REQUEST_ID_CHARS = 200
 _PHASE_WORDS = {"running": "resumed", "draining": "stopped dispatching"}
 LATE_FRACTION = 20
@@ -71,13 +73,19 @@ class Ledger:
         """The ended calls' numbers in the order of their ending."""
         self._with_text: deque[CallEntry] = deque()
         """Ended calls that still have their text, oldest first."""
+        self._text_chars = 0
+        """Of them all."""
         self.places = Places()
         self.states: dict[State, int] = dict.fromkeys(State, 0)
         """Calls by state, warm-up included: what a screen shows."""
         self.measured_states: dict[State, int] = dict.fromkeys(State, 0)
-        """Ended calls by state, without warm-up: what a summary counts."""
+        """Ended calls by state, without warm-up and without the withdrawn ones: what a summary counts."""
         self.withdrawn = 0
-        """Cancelled calls of which nothing was ever sent."""
+        """Cancelled calls of which nothing was ever sent, without warm-up. A summary counts them as never sent."""
+        self.done_again = 0
+        """Begun calls that do an earlier one again because a person asked for it, without warm-up."""
+        self.earlier_tries = 0
+        """Of a run that goes on: calls of earlier sessions that settled nothing."""
         self.errors: Counter[str] = Counter()
         """Why measured calls are not done."""
         self.finish_reasons: Counter[str | None] = Counter()
@@ -161,10 +169,12 @@ class Ledger:
         prompt, model = clean(fact.prompt), clean_line(fact.model)
         call = CallEntry(fact.call, model, prompt, fact.due_at, fact.warmup, fact.at, fact.retry_of)
         call.slot_ready = fact.slot_ready
+        call.title = clean_line(fact.title)
         self.calls[fact.call] = call
         self.order.append(fact.call)
         if fact.retry_of is not None and (again := self.calls.get(fact.retry_of)) is not None:
             self.unanswered -= again.state in (State.FAILED, State.BROKEN)
+        self.done_again += fact.retry_of is not None and not fact.warmup
         self.states[State.QUEUED] += 1
         self._gauge(fact.at)
         self.places.began(fact.call)
@@ -199,6 +209,8 @@ class Ledger:
         call = self.calls[fact.call]
         if call.slot_ready and not call.attempts and not call.warmup:
             self._dispatched(call, fact.at)
+        if call.attempts and not call.warmup:
+            self._superseded(call, call.attempts[-1])
         call.attempts.append(AttemptEntry(len(call.attempts) + 1, fact.at, call.waiting_since))
         call.waiting_since = call.backoff_until = None
         call.finish_reasons.clear()
@@ -289,6 +301,17 @@ class Ledger:
         self.user_ttft.record(fact.at - call.due_at)
         self.ttft_lately.add(fact.at, ttft)
 
+    def _superseded(self, call: CallEntry, attempt: AttemptEntry) -> None:
+        """Another attempt begins anew: TTFT is that of the one that delivers."""
+        if attempt.first_token_at is None:
+            return
+        self.shared -= attempt.shared
+        self.late -= attempt.late
+        self.ttft.forget(attempt.first_token_at - attempt.sent_at)
+        if attempt.written_at is not None:
+            self.server_ttft.forget(attempt.first_token_at - attempt.written_at)
+        self.user_ttft.forget(attempt.first_token_at - call.due_at)
+
     def _tool(self, fact: ToolNamed) -> None:
         self.calls[fact.call].attempts[-1].tools[fact.choice, fact.index] = (fact.id, fact.name)
 
@@ -361,14 +384,18 @@ class Ledger:
         self.unanswered += fact.state in (State.FAILED, State.BROKEN)
         self.places.ended(call.id, fact.state is State.DONE)
         self._with_text.append(call)
-        if len(self._with_text) > KEPT_TEXTS:
-            for attempt in self._with_text.popleft().attempts:
-                attempt.forget_text()
+        self._text_chars += call.text_chars
+        while len(self._with_text) > KEPT_TEXTS or (self._text_chars > KEPT_CHARS and len(self._with_text) > 1):
+            oldest = self._with_text.popleft()
+            self._text_chars -= oldest.text_chars
+            oldest.forget_text()
         if call.warmup:
             return
         self.last_ended_at = max(self.last_ended_at or fact.at, fact.at)
+        if fact.state is State.CANCELLED and not call.attempts:
+            self.withdrawn += 1
+            return
         self.measured_states[fact.state] += 1
-        self.withdrawn += fact.state is State.CANCELLED and not call.attempts
         if call.error is not None:
             self.errors[call.error] += 1
         if fact.state is State.DONE:
@@ -419,6 +446,32 @@ class Ledger:
     def _noticed(self, fact: Noticed) -> None:
         self.notice = clean_line(fact.text)
         self.notices += 1
+
+    def go_on_from(self, past: "Ledger", now: int, tries: int) -> None:
+        """Take over what earlier sessions of this run came to, before anything of this one is folded.
+
+        `past` is folded on this session's clock, with instants up to `now` (ns); it is used up. `tries` of its calls
+        settled nothing, and count as warm-up. Charts, windows and the wall begin with this session.
+        """
+        assert not self.calls
+        self.earlier_tries = tries
+        self.calls, self.order, self.ended_order = past.calls, past.order, past.ended_order
+        self.states, self.measured_states = past.states, past.measured_states
+        self.errors, self.finish_reasons = past.errors, past.finish_reasons
+        self.started_at, self.measured_from, self.last_ended_at = (
+            past.started_at,
+            past.measured_from,
+            past.last_ended_at,
+        )
+        self.attempts, self.retries, self.http_429 = past.attempts, past.retries, past.http_429
+        self.measured_attempts, self.measured_retries = past.measured_attempts, past.measured_retries
+        self.measured_429, self.done_again = past.measured_429, past.done_again
+        for name in ("ttft", "server_ttft", "user_ttft", "queue", "tpot", "e2e", "stream_rate"):
+            setattr(self, name, getattr(past, name))
+        self.usage, self.tokens_estimated, self.measured_usage = past.usage, past.tokens_estimated, past.measured_usage
+        self.usage_sources, self.prices, self.spent = past.usage_sources, past.prices, past.spent
+        self.goodput = past.goodput
+        self.history.began(now)
 
     # ── money and estimates ────────────────────────────────────────────────────────────────────────────
 

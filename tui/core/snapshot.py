@@ -7,6 +7,7 @@ is drawn as a dash. Every string that a model, server or file had a hand in has 
 
 import msgspec
 
+from tui.core.batch_view import BatchView, FamilyView
 from tui.core.calls import State
 from tui.core.commands import Watch
 from tui.core.views import UNPRICED, Bar, CallRow, Cost, GoodputView, LimitsView, Timeline
@@ -154,6 +155,8 @@ class FullCall(msgspec.Struct, frozen=True):
     """Why it looks as if something upstream held the stream back; None: it does not."""
     bar: Bar | None = None
     """Its life on the time axis."""
+    family: FamilyView | None = None
+    """In a batch: the calls of its document, where there are several."""
     request: str | None = None
     """The request as a `curl` command, with `$OPENAI_API_KEY` for the key; when `Watch.focus_request`."""
 
@@ -192,10 +195,14 @@ class Snapshot(msgspec.Struct, frozen=True):
     """First tokens whose read held further text."""
     dispatch_error: Spread | None = None
     """How late scheduled calls were sent for which a slot stood ready; None without a schedule."""
+    overdue: int = 0
+    """Calls that the schedule wants by now and that no slot has taken up yet; 0 without a schedule."""
     frames_dropped: int = 0
     cost: Cost = UNPRICED
     goodput: GoodputView | None = None
     """None: no objectives are stated."""
+    batch: BatchView | None = None
+    """Of a batch: its documents, and its money."""
     lane_closed_until: int | None = None
     lane_closed_why: str | None = None
     calls: int = 0

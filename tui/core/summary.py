@@ -6,7 +6,7 @@ The formulas stand in the README under "How each number is measured".
 import re
 from typing import Any
 
-from tui.core.calls import State
+from tui.core.calls import TERMINAL, State
 from tui.core.clock import NS_PER_S
 from tui.core.histogram import Histogram
 from tui.core.ledger import Ledger
@@ -19,7 +19,9 @@ _DIGITS = re.compile(r"\d+")
 def summary(ledger: Ledger, card: RunCard, now: int) -> dict[str, Any]:
     """The summary of a run that has ended, or of one that runs, up to `now`. Durations in seconds.
 
-    Warm-up calls are in none of it but `rpm_peak_60s` and the money: they were sent and paid for.
+    Warm-up calls are in none of it but `warmup_calls`, `rpm_peak_60s` and the money: they were sent and paid for.
+    Calls that were withdrawn before anything was sent are no `calls`; whoever ends the run counts them as never sent,
+    with those that were planned and not begun: planned = warmup_calls + calls.total + never_sent.
     """
     states = ledger.measured_states
     # To the end of the last call: what the program does after it (waiting for a price, the disk) is no load.
@@ -68,7 +70,15 @@ def summary(ledger: Ledger, card: RunCard, now: int) -> dict[str, Any]:
         "errors": errors(ledger),
         "dispatch_error_s": distribution(ledger.dispatch_error),
         "goodput": None if ledger.goodput is None else ledger.goodput.to_dict(wall_s),
+        "warmup_calls": _warmup_calls(ledger),
+        "done_again": ledger.done_again,
     }
+
+
+def _warmup_calls(ledger: Ledger) -> int:
+    """Warm-up calls that have ended, however."""
+    ended = sum(ledger.states[state] for state in TERMINAL)
+    return ended - sum(ledger.measured_states.values()) - ledger.withdrawn - ledger.earlier_tries
 
 
 def errors(ledger: Ledger, most: int = 20) -> list[dict[str, str | int]]:

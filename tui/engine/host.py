@@ -4,8 +4,9 @@ import asyncio
 import dataclasses
 import gc
 import random
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,32 @@ import httpx
 from msgspec.structs import replace
 
 from tui.core.adapt import Pacer
+from tui.core.batch_view import BatchView, document_figures
+from tui.core.budget import parse_budget
 from tui.core.calls import CallPlan, State
 from tui.core.clock import nanoseconds, now_ns
-from tui.core.commands import AnyCommand, Close, Drain, Export, SaveCall, SaveScreenshot, Seek, Stop, Watch
+from tui.core.commands import (
+    AnyCommand,
+    ChangeSpeed,
+    Close,
+    Drain,
+    Export,
+    RaiseBudget,
+    SaveCall,
+    SaveScreenshot,
+    Seek,
+    Stop,
+    Watch,
+)
 from tui.core.entries import CallEntry
-from tui.core.errors import RecordError, UsageError
+from tui.core.errors import RecordError, UsageError, WeirError
 from tui.core.facts import Fact, LaneClosed, Noticed, PhaseChanged, TextCame
+from tui.core.figures import usd
 from tui.core.ledger import Ledger
 from tui.core.limits_view import Gauges
 from tui.core.objectives import Goodput
 from tui.core.picture import Painter, RunCard
+from tui.core.records import CallRecord
 from tui.core.secrets import Mask
 from tui.core.snapshot import Snapshot
 from tui.core.summary import summary
@@ -37,6 +54,7 @@ from tui.engine.lane import Lane
 from tui.engine.limiter import Limiter
 from tui.engine.live_counts import count_live
 from tui.engine.plan_shelf import PlanShelf
+from tui.engine.plan_source import Listed, PlanSource
 from tui.engine.pool import Pool
 from tui.engine.purse import Purse
 from tui.engine.record import RunRecord
@@ -61,12 +79,18 @@ class Host:
         self.interrupted = False
         """Somebody stopped it before its end."""
         self.transport_note = ""
+        self._source: PlanSource = Listed(setup.plans) if isinstance(setup.plans, Iterator) else setup.plans
+        self._asking: str | None = None
+        """Why somebody is asked for more money."""
+        if setup.past is not None:
+            past, tries = setup.past
+            self.ledger.go_on_from(past, now_ns(), tries)
         self._card = RunCard(setup.job, setup.model, setup.endpoint.shown, setup.planned)
         self._watch = Watch()
         mask = Mask(setup.endpoint.secrets)
         self._painter = Painter(self.ledger, self._card, mask)
         self._tokens = TokenDesk(setup.model)
-        self._record = RunRecord(setup, self.ledger, self._tokens, self._emit, self._not_recorded)
+        self._record = RunRecord(setup, self.ledger, self._tokens, self._emit, self._not_recorded, self._recorded)
         self._shelf = PlanShelf()
         self._requests = RequestTexts(setup.endpoint, self._shelf.get)
         self._asked_files = AskedFiles(
@@ -99,7 +123,23 @@ class Host:
             picture = replace(
                 picture, focus=replace(picture.focus, request=self._requests.shown(picture.focus.pane.call))
             )
-        return picture
+        if self._pool is not None and self.setup.schedule is not None:
+            picture = replace(picture, overdue=self._pool.overdue())
+        return picture if self._source.view is None else self._of_batch(picture, self._source.view)
+
+    def _of_batch(self, picture: Snapshot, view: BatchView) -> Snapshot:
+        """The picture, with what is known of documents and money."""
+        spent, purse = self.ledger.spent.amount, self._purse
+        view = replace(
+            view,
+            projection=None if spent is None else self._source.projection(spent),
+            budget_usd=None if purse is None else float(purse.limit),
+            asking=self._asking,
+        )
+        focus = picture.focus
+        if focus is not None:
+            focus = replace(focus, family=self._source.family(focus.pane.call))
+        return replace(picture, batch=view, focus=focus)
 
     def _gauges(self) -> Gauges:
         gauges = self._limiter.gauges if self._limiter is not None else Gauges()
@@ -112,10 +152,12 @@ class Host:
                 self._watch = command
                 if command.view == "wall":
                     self.ledger.places.wanted = command.count
-            case Close() | Seek():
+            case Close() | Seek() | ChangeSpeed():
                 pass  # the screen's own affair; a run that happens now cannot be wound
             case Export() | SaveCall() | SaveScreenshot():
                 self._asked_files.obey(command)
+            case RaiseBudget():
+                self._raise_budget(command.limit_usd)
             case Drain() | Stop():
                 if self._over:
                     self._hurry.set()
@@ -129,7 +171,11 @@ class Host:
 
     def _end_early(self, command: Drain | Stop) -> None:
         assert self._pool is not None
-        self.interrupted = True
+        # Who is asked for more money and ends the run has not interrupted it: the budget has.
+        self.interrupted = self._asking is None
+        if self._asking is not None and self._purse is not None:
+            self._asking = None
+            self._purse.give_up()
         if isinstance(command, Stop):
             self._pool.stop()
             self._emit(PhaseChanged(now_ns(), "draining"))
@@ -145,7 +191,9 @@ class Host:
             if setup.price is None:
                 hint = 'state one: --price "in=2.5,out=10"'
                 raise UsageError("--budget", f'no price is known for "{self._card.model}"', hint)
-            self._purse = Purse(setup.budget_usd, setup.price, self._not_paid)
+            reached = self._ask_for_money if setup.asks_for_money else None
+            spent = self.ledger.spent.amount or Decimal(0)
+            self._purse = Purse(setup.budget_usd, setup.price, self._not_paid, reached, spent)
         choice = make_transport(setup.endpoint.base_url, connect_timeout_s=setup.limits.connect_s)
         self.transport_note = choice.reason
         self._transport = choice.transport
@@ -196,7 +244,7 @@ class Host:
         await self._asked_files.finish()
 
     @property
-    def corpus_error(self) -> UsageError | None:
+    def corpus_error(self) -> WeirError | None:
         """Why the corpus could not be read to its end."""
         return self._pool.corpus_error if self._pool is not None else None
 
@@ -234,8 +282,10 @@ class Host:
             "never_sent": self._never_sent(),
             "budget": self._budget_figures(),
         }
+        if (view := self._source.view) is not None:
+            self.figures["documents"] = document_figures(view)
         price = self.ledger.prices.get(self._card.model)
-        await asyncio.to_thread(self._record.close, self.figures, self.interrupted, price)
+        await asyncio.to_thread(self._record.close, self.figures, self.interrupted, price, self.notes)
 
     def _budget_figures(self) -> dict[str, Any] | None:
         """USD as strings, so that no reader rounds them; `charged` holds the worst case of what is possibly billed."""
@@ -257,16 +307,18 @@ class Host:
         setup = self.setup
         line = Line.to(setup.endpoint, setup.limits, transport, lag.latest_ns)
         self._limiter = Limiter(setup.rpm, setup.tpm, setup.burst, self._lane_closed)
-        lane = Lane(line, self._limiter, setup.policy, random.Random(setup.seed), self._lane_stopped, self._purse)
+        lane = Lane(
+            line, self._limiter, setup.policy, random.Random(setup.seed), self._lane_stopped, self._purse, setup.judge
+        )
         self._pool = Pool(
-            setup.plans,
+            self._source,
             lane,
             self._emit,
             setup.concurrency,
             self._record.room,
             self._finish,
             setup.planned,
-            self._shelf.keep,
+            self._begun,
             setup.schedule,
             self._unreadable,
         )
@@ -276,6 +328,15 @@ class Host:
             self._adapter = Adapter(pacer, self.ledger, self._pool, self._limiter, self._helm)
             self._helm.on_limit = self._adapter.person_set
         return self._pool, self._helm
+
+    def _begun(self, plan: CallPlan) -> None:
+        self._shelf.keep(plan)
+        self._source.begun(plan)
+
+    def _recorded(self, plan: CallPlan, record: CallRecord) -> None:
+        self._source.recorded(plan, record)
+        assert self._pool is not None
+        self._pool.look_again()
 
     async def _finish(self, plan: CallPlan, ending: Ending) -> None:
         if ending.state is State.DONE:
@@ -304,12 +365,29 @@ class Host:
             # Later, for draining cancels whoever waits, and the call that is refused is one of them.
             asyncio.get_running_loop().call_soon(self._drain_for_money, why)
 
+    def _ask_for_money(self) -> None:
+        assert self._purse is not None
+        self._asking = f"the budget of {usd(self._purse.limit)} is reached"
+        self._emit(Noticed(now_ns(), f"{self._asking}: raise it, or drain"))
+
+    def _raise_budget(self, limit_usd: str) -> None:
+        if self._purse is None:
+            self._emit(Noticed(now_ns(), "this run has no budget"))
+            return
+        try:
+            self._purse.raise_to(parse_budget(limit_usd))
+        except (UsageError, ValueError) as error:
+            self._emit(Noticed(now_ns(), f"the budget stays: {error}"))
+            return
+        self._asking = None
+        self._emit(Noticed(now_ns(), f"the budget is {usd(self._purse.limit)} now"))
+
     def _drain_for_money(self, why: str) -> None:
         assert self._pool is not None
         if not self._pool.draining:
             self._drain(f"stopped: a call {why}")
 
-    def _unreadable(self, error: UsageError) -> None:
+    def _unreadable(self, error: WeirError) -> None:
         # The pool begins nothing more by itself; what was begun before the bad place is sound, and is waited for.
         self._state_draining(f"stopped: {error}")
 

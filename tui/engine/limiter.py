@@ -9,6 +9,10 @@ Built on aiolimiter's leaky bucket, with what it does not give:
   where a bucket that had to promise the bound alone would give up `burst` requests of every minute.
 - aiolimiter serves waiters by amount, so that a large one can starve: a FIFO lock stands in front of it.
 - Changing `max_rate` of a live AsyncLimiter leaves its leak rate as it was: the bucket is swapped.
+
+One admission a turn of the loop: a thousand that start in one turn would keep every other socket waiting for the best
+part of a second, and with it the stamps of what arrives meanwhile. Who comes to a turn in which nobody was admitted
+goes at once, for a turn of a busy loop is what a schedule is kept by.
 """
 
 import asyncio
@@ -45,10 +49,10 @@ class _Bucket(AsyncLimiter):
         # A microsecond more, for the sum of floats may fall short of the level by a rounding error.
         return (self._level + amount - self.max_rate) / self._rate_per_sec + 1e-6
 
-    def take(self) -> None:
-        """Take one, which fits: `wait_s` has just said so. `acquire` does the same behind an await."""
+    def take(self, amount: float = 1) -> None:
+        """Take what fits: `wait_s` has just said so. `acquire` does the same behind an await."""
         self._leak()
-        self._level += 1
+        self._level += amount
 
     @property
     def free(self) -> float:
@@ -87,7 +91,7 @@ class Limiter:
         self.tpm = tpm
         self._burst = burst
         self._requests = _request_bucket(rpm, burst)
-        self._tokens = _Bucket(tpm * TOKEN_BUCKET_S / WINDOW_S, TOKEN_BUCKET_S) if tpm else None
+        self._tokens = _token_bucket(tpm)
         self._admitted: deque[Reservation] = deque()
         self._reserved = 0
         """Tokens of all that is in `_admitted`."""
@@ -98,6 +102,8 @@ class Limiter:
         self._turn = asyncio.Lock()
         self._taken = 0.0
         """Tokens that whoever has the turn has taken from the bucket, slice by slice."""
+        self._turn_is_used = False
+        """Somebody was admitted in this turn of the loop."""
         self._changed = asyncio.Event()
         self._paused = False
         self._closed_until = float("-inf")
@@ -107,10 +113,9 @@ class Limiter:
     async def acquire(self, tokens: int = 0) -> Reservation:
         """Wait for one request's turn and `tokens` of the token limit; whoever got it says when it has `ended`.
 
-        Raises RequestTooLarge when the token limit can never hold it.
+        Raises RequestTooLarge when the token limit can never hold it, also when it is lowered while this waits.
         """
-        if self.tpm is not None and tokens > self.tpm:
-            raise RequestTooLarge(tokens, self.tpm)
+        self._check(tokens)
         self._standing += 1
         try:
             return await self._admit(tokens)
@@ -123,6 +128,8 @@ class Limiter:
             # Nothing is awaited from here on, so that a 429 in this very turn is not overtaken.
             if self._requests is not None:
                 self._requests.take()
+            self._turn_is_used = True
+            asyncio.get_running_loop().call_soon(self._next_turn_of_the_loop)
             reservation = Reservation(self._now(), tokens)
             self._admitted.append(reservation)
             self._reserved += tokens
@@ -135,15 +142,25 @@ class Limiter:
         self._taken = 0.0
         try:
             await self._take_tokens(tokens)
-            # One admission a turn of the loop: a thousand that start in one turn would keep every other socket
-            # waiting for the best part of a second, and with it the stamps of what arrives meanwhile.
-            await asyncio.sleep(0)
-            while (wait_s := self._wait_s(tokens)) > 0:
-                await self._sleep(wait_s)
+            while True:
+                self._check(tokens)
+                if (wait_s := self._wait_s(tokens)) > 0:
+                    await self._sleep(wait_s)
+                elif self._turn_is_used:
+                    await asyncio.sleep(0)
+                else:
+                    return
         except BaseException:  # a cancellation above all: nothing was sent for these tokens
             if self._tokens is not None:
                 self._tokens.give_back(self._taken)
             raise
+
+    def _next_turn_of_the_loop(self) -> None:
+        self._turn_is_used = False
+
+    def _check(self, tokens: int) -> None:
+        if self.tpm is not None and tokens > self.tpm:
+            raise RequestTooLarge(tokens, self.tpm)
 
     def ended(self) -> None:
         """An admitted attempt is off the wire, however it ended. Once for each that was admitted."""
@@ -153,9 +170,10 @@ class Limiter:
 
     def settle(self, reservation: Reservation, used: int) -> None:
         """The attempt used so many tokens in the end."""
-        if self._tokens is None or used == reservation.tokens:
+        if used == reservation.tokens:
             return
-        self._tokens.give_back(reservation.tokens - used)
+        if self._tokens is not None:
+            self._tokens.give_back(reservation.tokens - used)
         now = self._now()
         self._forget(now)  # first: what leaves the window later must take along what it was last counted with
         if reservation.at > now - WINDOW_S - MARGIN_S:  # else it has left the window with what it reserved
@@ -199,6 +217,17 @@ class Limiter:
         """Another rate from now on, also for whoever waits at this moment."""
         self.rpm = rpm
         self._requests = _request_bucket(rpm, self._burst)
+        self._wake()
+
+    def set_tpm(self, tpm: int | None) -> None:
+        """Another limit of tokens from now on; what the last minute used and reserved counts under it too.
+
+        Who waits with more than the new limit gets, at its turn, the RequestTooLarge that it would get if it asked now.
+        """
+        if self._tokens is None:
+            self._most_reserved = self._reserved  # the peak is that of a limit, and there was none
+        self.tpm = tpm
+        self._tokens = _token_bucket(tpm, self._tokens)
         self._wake()
 
     def set_at_once(self, most: int | None) -> None:
@@ -261,14 +290,15 @@ class Limiter:
                 await changed.wait()
 
     async def _take_tokens(self, tokens: int) -> None:
-        if self._tokens is None:
-            return
         left: float = tokens
-        while left > 0:
-            # acquire(n) with n over the bucket's size raises: slices, which the turn keeps together.
-            part = min(left, self._tokens.max_rate)
-            await asyncio.sleep(self._tokens.wait_s(part))
-            await self._tokens.acquire(part)
+        while left > 0 and (bucket := self._tokens) is not None:
+            self._check(tokens)
+            # What is larger than the bucket is taken in slices, which the turn keeps together.
+            part = min(left, bucket.max_rate)
+            if (wait_s := bucket.wait_s(part)) > 0:
+                await self._sleep(wait_s)
+                continue
+            bucket.take(part)
             self._taken += part
             left -= part
 
@@ -278,3 +308,13 @@ def _request_bucket(rpm: int | None, burst: int | None) -> _Bucket | None:
         return None
     size = min(rpm, burst or max(1, int(rpm * BUCKET_S / WINDOW_S)))
     return _Bucket(size, size * WINDOW_S / rpm)
+
+
+def _token_bucket(tpm: int | None, before: _Bucket | None = None) -> _Bucket | None:
+    """A bucket of six seconds' tokens; as full as `before`, which it follows."""
+    if not tpm:
+        return None
+    bucket = _Bucket(tpm * TOKEN_BUCKET_S / WINDOW_S, TOKEN_BUCKET_S)
+    if before is not None:
+        bucket.take(min(bucket.max_rate, before.max_rate - before.free))
+    return bucket

@@ -7,19 +7,19 @@ begun late and its lateness is queue time. Slots take turns: one of them waits f
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain, islice, takewhile
 
 from msgspec.structs import replace
 
 from tui.core.calls import CallPlan, State
 from tui.core.clock import NS_PER_S, nanoseconds, now_ns
-from tui.core.errors import UsageError
+from tui.core.errors import WeirError
 from tui.core.facts import Queued
 from tui.engine.attempt import Emit
 from tui.engine.call import Ending, run_call
 from tui.engine.lane import Lane
+from tui.engine.plan_source import PlanSource
+from tui.engine.thread_turns import short_thread_turns
 
 PROMPT_CHARS = 20_000
 """How much of a prompt people may want to see; the whole of it is in the record."""
@@ -43,7 +43,7 @@ class Pool:
 
     def __init__(
         self,
-        plans: Iterator[CallPlan],
+        plans: PlanSource,
         lane: Lane,
         emit: Emit,
         concurrency: int,
@@ -52,7 +52,7 @@ class Pool:
         planned: int | None = None,
         on_begun: Callable[[CallPlan], None] = lambda plan: None,
         schedule: Iterator[float] | None = None,
-        on_unreadable: Callable[[UsageError], None] = lambda error: None,
+        on_unreadable: Callable[[WeirError], None] = lambda error: None,
     ) -> None:
         """`room` waits until the record can take another call; `finish` puts an ended one on record.
 
@@ -76,8 +76,14 @@ class Pool:
         """The instant of the schedule's 0: it moves by each pause, for what nobody dispatches is not late."""
         self._paused_at: int | None = None
         self._drained_at: int | None = None
+        self._ahead: deque[float] = deque()
+        """Instants drawn from the schedule before their plans were read: those that have come, and at most one more."""
+        self._unread = planned
+        """Plans that were not read yet; None: nobody knows how many."""
         self._coming: tuple[CallPlan, float | None] | None = None
         """The next plan, when it had to be read before it was due, and its instant in the schedule."""
+        self._reading: asyncio.Task[CallPlan | None] | None = None
+        """The question for the next plan: whoever asked may have to leave, and its answer must not be lost."""
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
         """Set when whoever waits for an instant must look again."""
@@ -95,7 +101,7 @@ class Pool:
         self._may_dispatch = asyncio.Event()
         self._may_dispatch.set()
         self._draining = False
-        self.corpus_error: UsageError | None = None
+        self.corpus_error: WeirError | None = None
         """Why no further plan could be read."""
 
     @property
@@ -113,10 +119,11 @@ class Pool:
         if self._paused_at is not None:
             self._paused_at = self._origin
         try:
-            while self._slots:
-                slot = await self._ended.get()
-                slot.result()
-                self._slots.remove(slot)
+            with short_thread_turns():
+                while self._slots:
+                    slot = await self._ended.get()
+                    slot.result()
+                    self._slots.remove(slot)
         except BaseException:
             self.stop()
             await asyncio.gather(*self._slots, return_exceptions=True)
@@ -162,6 +169,8 @@ class Pool:
         for call, task in self._running.items():
             if not ends_by_itself(call):
                 task.cancel()
+        if self._reading is not None:
+            self._reading.cancel()
         self.resume()
         self._wake()
         if self._drained_at is None:
@@ -171,22 +180,41 @@ class Pool:
         """Cancel whatever runs."""
         self.drain(lambda call: False)
 
+    def look_again(self) -> None:
+        """An answer has come that may lead to another call."""
+        self._wake()
+
     def cancel(self, call: int) -> None:
         """Cancel one call; one that has ended is left alone."""
         if (task := self._running.get(call)) is not None:
             task.cancel()
 
     def overdue(self) -> int:
-        """Calls that the schedule wanted before dispatch was told to end, and that no slot took up.
+        """Calls that are wanted by now (or were before dispatch was told to end) and that no slot has taken up.
 
-        For plans without an end. To be asked once, afterwards: it uses the schedule up. At most `MOST_OVERDUE`.
+        Those that the schedule wants, at most `MOST_OVERDUE`, and those to be done again. Cheap to ask: each instant
+        of the schedule is drawn once. While paused the schedule stands still.
         """
-        if self._schedule is None or self._drained_at is None:
+        return len(self._again) + self._unmet()
+
+    def _unmet(self) -> int:
+        """Of the schedule: each call from the instant when it is due until a slot takes it up."""
+        if self._schedule is None:
             return 0
-        end_s = (self._drained_at - self._origin) / NS_PER_S
-        read = [] if self._coming is None or self._coming[1] is None else [self._coming[1]]
-        wanted = takewhile(lambda offset_s: offset_s <= end_s, chain(read, self._schedule))
-        return sum(1 for _ in islice(wanted, MOST_OVERDUE))
+        until = next((at for at in (self._drained_at, self._paused_at) if at is not None), None)
+        until_s = ((now_ns() if until is None else until) - self._origin) / NS_PER_S
+        if self._coming is not None and (offset_s := self._coming[1]) is not None and offset_s > until_s:
+            return 0
+        ahead = self._ahead
+        most = MOST_OVERDUE if self._unread is None else min(MOST_OVERDUE, self._unread)
+        while len(ahead) < most and (not ahead or ahead[-1] <= until_s):
+            if (offset_s := next(self._schedule, None)) is None:
+                break
+            ahead.append(offset_s)
+        due = len(ahead)
+        while due and ahead[due - 1] > until_s:
+            due -= 1
+        return min(due, most) + (self._coming is not None)
 
     # ── which call is next, and when ───────────────────────────────────────────────────────────────────
 
@@ -206,9 +234,12 @@ class Pool:
                     # One that is done again was due once; now it is due when a slot takes it up.
                     return _Turn(replace(plan, id=self._last_id + 1, due_at=None), now, now, retry_of=retry_of)
                 if self._coming is None:
-                    self._coming = self._read()
-                if self._coming is None:
-                    return None
+                    more = self._read()
+                    if self._coming is None and not more:
+                        return None
+                    if self._coming is None:
+                        await self._changed.wait()
+                        continue
                 plan, offset_s = self._coming
                 wanted_at = plan.due_at if offset_s is None else self._origin + nanoseconds(offset_s)
                 if wanted_at is not None and wanted_at > now:
@@ -220,25 +251,43 @@ class Pool:
                     return _Turn(plan, now, now)
                 return _Turn(plan, now, wanted_at, slot_ready=ready_at <= wanted_at)
 
-    def _read(self) -> tuple[CallPlan, float | None] | None:
-        """The next plan and its instant; None when there is none, or the corpus is unreadable."""
+    def _read(self) -> bool:
+        """Have the next plan in `_coming`; False: there is none. True without one: look again when told."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._plans.next(), name="next plan")
+            self._reading.add_done_callback(lambda _: self._wake())
+        if not self._reading.done():
+            return True
+        reading, self._reading = self._reading, None
         try:
-            plan = next(self._plans, None)
-        except UsageError as error:
+            plan = reading.result()
+        except WeirError as error:
             self.corpus_error = error
             self._draining = True
+            self._unread = 0
             self._on_unreadable(error)
-            return None
+            return False
         if plan is None:
-            return None
-        return plan, None if self._schedule is None else next(self._schedule)
+            if not self._plans.expects_more:
+                self._unread = 0
+            return self._plans.expects_more
+        if self._unread is not None:
+            self._unread -= 1
+        if self._schedule is None:
+            self._coming = plan, None
+        else:
+            self._coming = plan, self._ahead.popleft() if self._ahead else next(self._schedule)
+        return True
 
     async def _wait(self, seconds: float) -> None:
         """Wait so long, or until something changes."""
         changed = self._changed
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await changed.wait()
+        # Not asyncio.timeout: it cancels and raises its way to the same end, at several times the cost.
+        timer = asyncio.get_running_loop().call_later(seconds, self._wake)
+        try:
+            await changed.wait()
+        finally:
+            timer.cancel()
 
     def _wake(self) -> None:
         self._changed.set()
@@ -266,8 +315,19 @@ class Pool:
             self._last_id = plan.id
             self._on_begun(plan)
             prompt = plan.prompt[:PROMPT_CHARS]
+            title = plan.document.title if plan.document is not None else ""
             self._emit(
-                Queued(plan.id, turn.at, turn.due_at, plan.model, prompt, plan.warmup, turn.retry_of, turn.slot_ready)
+                Queued(
+                    plan.id,
+                    turn.at,
+                    turn.due_at,
+                    plan.model,
+                    prompt,
+                    plan.warmup,
+                    turn.retry_of,
+                    turn.slot_ready,
+                    title,
+                )
             )
             call = asyncio.create_task(run_call(plan, self._lane, self._emit), name=f"call-{plan.id}")
             self._running[plan.id] = call

@@ -25,13 +25,16 @@ from tui.core.errors import RecordError, UsageError
 from tui.core.fact_log import FactLog
 from tui.core.facts import CallFact, Fact, Finished, Queued, RunFact
 from tui.core.ledger import Ledger
+from tui.core.lookup import whole_at
 from tui.core.money import Price
 from tui.core.record_of import masked, record_of, saying, without_text
+from tui.core.records import CallRecord
 from tui.core.secrets import Mask
 from tui.core.unprompted import without_prompt
 from tui.core.untrusted import clean_line
 from tui.engine.attempt import Emit
 from tui.engine.call import Ending
+from tui.engine.open_run import OpenRun
 from tui.engine.setup import RunSetup
 from tui.engine.tokens import TokenDesk, missing_counts
 from tui.files.export import write_calls_jsonl, write_summary_json
@@ -40,6 +43,8 @@ from tui.files.run_folder import create_run_folder
 
 MOST_COUNTED_AT_ONCE = 256
 """Ended calls that may wait for their tokens to be counted before dispatch waits for them."""
+CLOCK = "clock_ns"
+"""The run's field that says when it started, on the monotonic clock of its first session."""
 RUN_LOG_NS = NS_PER_S
 """What was stated of the run is written so often: a crash loses no more of it, and of ended calls nothing."""
 
@@ -54,7 +59,9 @@ class RunRecord:
         tokens: TokenDesk,
         emit: Emit,
         on_failed: Callable[[RecordError], None],
+        on_recorded: Callable[[CallPlan, CallRecord], None] = lambda plan, record: None,
     ) -> None:
+        """`on_failed` hears why the record is not whole, once; `on_recorded` of each call that is on the disk."""
         self.folder: Path | None = None
         self.error: RecordError | None = None
         """Why it is not whole."""
@@ -63,6 +70,7 @@ class RunRecord:
         self._tokens = tokens
         self._emit = emit
         self._on_failed = on_failed
+        self._on_recorded = on_recorded
         self._journal: Journal | None = None
         self._log: FactLog | None = None
         """While there is a journal to write it to."""
@@ -73,6 +81,8 @@ class RunRecord:
         self._unquoted: dict[str, str] = {}
         """Without text: errors that quote a prompt, with what the record says instead."""
         self._price_written = setup.price is not None
+        self._clock_unsaid = setup.record is not None and setup.record.earlier is None
+        """When the run started, on the clock of its first session, is not in the record yet."""
         self._counting: set[asyncio.Task[None]] = set()
         self._uncommitted = 0
         self._all_committed = asyncio.Event()
@@ -81,40 +91,65 @@ class RunRecord:
     def open(self, transport: str) -> None:
         """Make folder and journal; UsageError when that cannot be. `transport` says how requests will travel."""
         setup = self._setup
-        if setup.out is None:
-            return
-        self.folder = create_run_folder(setup.out, setup.job, setup.model, datetime.now())
-        self._journal = Journal.create(
-            self.folder / "journal.db",
-            {
-                "job": setup.job,
-                "model": setup.model,
-                "base_url": setup.endpoint.base_url,
-                "endpoint": setup.endpoint.shown,
-                "started": datetime.now(UTC).isoformat(),
-                "planned": setup.planned,
-                "concurrency": setup.concurrency,
-                "rpm": setup.rpm,
-                "tpm": setup.tpm,
-                "burst": setup.burst,
-                "seed": setup.seed,
-                "transport": transport,
-                "duration_s": setup.duration_s,
-                "keep_text": setup.keep_text,
-                "price": setup.price.to_dict() if setup.price is not None else None,
-                "budget_usd": format(setup.budget_usd, "f") if setup.budget_usd is not None else None,
-                "objectives_ns": None
-                if setup.objectives is None
-                else {objective.name: objective.most_ns for objective in setup.objectives.each},
-                **masked(setup.notes if setup.keep_text else _notes_without_text(setup.notes), self._mask),
-            },
-        )
-        self._log = FactLog()
+        if setup.record is not None:
+            self._go_on_with(setup.record, transport)
+        elif setup.out is not None:
+            self.folder = create_run_folder(setup.out, setup.job, setup.model, datetime.now())
+            began = {"started": datetime.now(UTC).isoformat()}
+            self._journal = Journal.create(self.folder / "journal.db", began | self._fields(transport))
+            self._log = FactLog()
+
+    def _go_on_with(self, record: OpenRun, transport: str) -> None:
+        """Write to a record that is open already, perhaps of a run that goes on."""
+        record.on_lost = self._log_lost
+        self.folder, self._journal = record.folder, record.journal
+        fields, earlier = self._fields(transport), record.earlier
+        if earlier is None:
+            self._log = FactLog()
+            fields |= {"started": datetime.now(UTC).isoformat(), "sessions": 1}
+        else:
+            started_at = self._ledger.started_at
+            assert started_at is not None, "a run that goes on has its past"
+            sessions = (whole_at(earlier, "sessions") or 1) + 1
+            clock_at = whole_at(earlier, CLOCK)
+            # Orders of one session are far from using up what lies between two.
+            self._log = FactLog(sessions << 40, 0 if clock_at is None else clock_at - started_at)
+            fields |= {"sessions": sessions}
+        self._journal.set_run(fields)
+
+    def _fields(self, transport: str) -> dict[str, Any]:
+        setup = self._setup
+        return {
+            "job": setup.job,
+            "model": setup.model,
+            "base_url": setup.endpoint.base_url,
+            "endpoint": setup.endpoint.shown,
+            "planned": setup.planned,
+            "concurrency": setup.concurrency,
+            "rpm": setup.rpm,
+            "tpm": setup.tpm,
+            "burst": setup.burst,
+            "adapt": setup.adapt,
+            "seed": setup.seed,
+            "transport": transport,
+            "duration_s": setup.duration_s,
+            "keep_text": setup.keep_text,
+            "price": setup.price.to_dict() if setup.price is not None else None,
+            "budget_usd": format(setup.budget_usd, "f") if setup.budget_usd is not None else None,
+            "objectives_ns": None
+            if setup.objectives is None
+            else {objective.name: objective.most_ns for objective in setup.objectives.each},
+            **masked(setup.notes if setup.keep_text else _notes_without_text(setup.notes), self._mask),
+        }
 
     def hear(self, fact: Fact) -> None:
         """Take in a fact that was folded just now, for those who replay the run."""
         if self._log is None or self._journal is None:
             return
+        if self._clock_unsaid and self._ledger.started_at is not None:
+            self._clock_unsaid = False
+            with suppress(RecordError):  # the log that is written with it tells it
+                self._journal.set_run({CLOCK: self._ledger.started_at})
         pieces = 0
         if isinstance(fact, CallFact) and (attempts := self._ledger.calls[fact.call].attempts):
             pieces = len(attempts[-1].arrivals.times)
@@ -171,8 +206,13 @@ class RunRecord:
         """Wait until every ended call is stated as such."""
         await self._all_committed.wait()
 
-    def close(self, figures: dict[str, Any], interrupted: bool, price: Price | None) -> None:
-        """Write the run's end and the exports; waits for the disk, so call it in a thread."""
+    def close(
+        self, figures: dict[str, Any], interrupted: bool, price: Price | None, notes: dict[str, str | None]
+    ) -> None:
+        """Write the run's end and the exports; waits for the disk, so call it in a thread.
+
+        `notes` are what people should know about some rows of the summary; a replay says them again.
+        """
         journal, folder = self._journal, self.folder
         if journal is None or folder is None:
             return
@@ -182,6 +222,7 @@ class RunRecord:
             "interrupted": interrupted,
             "price": price.to_dict() if price is not None else None,
             "summary": figures,
+            "figure_notes": {name: self._mask(note) for name, note in notes.items() if note},
         }
         if self._setup.planned is not None:  # and what was asked for again
             fields["planned"] = len(self._ledger.calls) + figures["never_sent"] - self._ledger.withdrawn
@@ -190,8 +231,11 @@ class RunRecord:
         steps: tuple[Callable[[], None], ...] = (
             partial(self._write_log, log) if log is not None else lambda: None,
             partial(journal.set_run, fields),
+            self._setup.record.settled.close if self._setup.record is not None else lambda: None,
             journal.close,
-            partial(write_calls_jsonl, journal.path, folder / "calls.jsonl", price),
+            self._setup.record.at_end
+            if self._setup.record is not None
+            else partial(write_calls_jsonl, journal.path, folder / "calls.jsonl", price),
             partial(write_summary_json, folder / "summary.json", figures),
         )
         for step in steps:
@@ -238,18 +282,23 @@ class RunRecord:
             if ending.error is not None and record.error is not None and record.error != ending.error:
                 self._unquoted[clean_line(ending.error)] = clean_line(record.error)
         if self._log is not None:
-            record = replace(record, trace=trace_of(entry, self._log.take_call(fact), record, keep_text, said))
+            heard, shift_ns = self._log.take_call(fact), self._log.shift_ns
+            record = replace(record, trace=trace_of(entry, heard, record, keep_text, said, shift_ns))
         _forget_arrivals(entry)
         loop = asyncio.get_running_loop()
 
-        def recorded() -> None:
-            loop.call_soon_threadsafe(self._recorded, fact)
+        def committed() -> None:
+            loop.call_soon_threadsafe(self._committed, fact, plan, record)
 
         def not_recorded(error: RecordError) -> None:
             loop.call_soon_threadsafe(self._not_recorded, fact, error)
 
         # A call is shown as ended once that is on the disk.
-        self._journal.append(record, recorded, not_recorded)
+        self._journal.append(record, committed, not_recorded)
+
+    def _committed(self, fact: Finished, plan: CallPlan, record: CallRecord) -> None:
+        self._recorded(fact)
+        self._on_recorded(plan, record)
 
     def _recorded(self, fact: Finished) -> None:
         self._emit(fact)

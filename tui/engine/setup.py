@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from tui.core.calls import CallPlan
+from tui.core.ledger import Ledger
 from tui.core.money import Price
 from tui.core.objectives import Objectives
 from tui.core.retry import RetryPolicy
+from tui.core.structured import Judge
 from tui.engine.endpoint import Endpoint, TimeLimits
+from tui.engine.open_run import OpenRun
+from tui.engine.plan_source import PlanSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,7 @@ class RunSetup:
     job: str
     model: str
     endpoint: Endpoint
-    plans: Iterator[CallPlan]
+    plans: Iterator[CallPlan] | PlanSource
     planned: int | None
     """How many plans there will be; None when only time ends the run."""
     schedule: Iterator[float] | None = None
@@ -33,15 +37,23 @@ class RunSetup:
     burst: int | None = None
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     limits: TimeLimits = field(default_factory=TimeLimits)
+    judge: Judge | None = None
+    """Says what is wrong with a whole answer; one that it rejects is asked for again, within `policy`."""
     price: Price | None = None
     """Overrides the price book."""
     objectives: Objectives | None = None
     """What a call must meet to count as goodput."""
     budget_usd: Decimal | None = None
     """USD that the run may not pass; needs `price`."""
+    asks_for_money: bool = False
+    """A budget that is reached pauses dispatch until somebody at the screen raises it, or drains. False: it ends it."""
     adapt: bool = False
     """Find the rate and the number at once that the server bears; `rpm` and `concurrency` are the most."""
     seed: int | None = None
+    record: OpenRun | None = None
+    """A record that is open already: the run's calls go there, whatever `out` says."""
+    past: tuple[Ledger, int] | None = None
+    """What earlier sessions of the run came to (jobs/past.py)."""
     out: Path | None = None
     """The folder that gets the run's folder; None keeps nothing."""
     keep_text: bool = True

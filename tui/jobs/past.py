@@ -1,0 +1,54 @@
+"""What earlier sessions of a run have settled, as a ledger to go on from. Reads the journal; asks and sends nothing.
+
+A call counts as it would in a run that was never cut off: one whose question was settled by another call, or not at
+all, is in no figure but the attempts sent and the money, as a warm-up call is.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from tui.core.calls import State
+from tui.core.clock import nanoseconds
+from tui.core.facts_of import call_facts
+from tui.core.ledger import Ledger
+from tui.core.money import Price
+from tui.core.objectives import Goodput
+from tui.core.records import CallRecord
+from tui.core.results import Outcome
+from tui.files.journal_reader import read_journal
+
+
+def past_ledger(
+    journal: Path,
+    outcome: Callable[[str], Outcome | None],
+    last_instant_s: float,
+    now: int,
+    price: Price | None,
+    goodput: Goodput | None,
+    retry_failed: bool,
+) -> tuple[Ledger, int]:
+    """All that is on record, folded, and how many of its calls settled nothing.
+
+    The run's clock goes on now (ns) from where it stood at `last_instant_s`.
+
+    `outcome` says which call settled a question. With `retry_failed` those that failed are to be settled anew. Keeps
+    figures only: the texts are on record.
+    """
+    past = Ledger(goodput)
+    tries = 0
+    origin = past.started_at = now - nanoseconds(last_instant_s)
+    for record in read_journal(journal):
+        settled = outcome(record.item_key)
+        counts = settled is not None and settled.call == record.id and (settled.state is State.DONE or not retry_failed)
+        tries += not counts
+        past.prices.setdefault(record.model, price)
+        _fold(past, record if counts else replace(record, warmup=True), origin)
+    return past, tries
+
+
+def _fold(past: Ledger, record: CallRecord, origin: int) -> None:
+    for fact in call_facts(record, origin):
+        past.fold(fact)
+    past.calls[record.id].forget_text()
