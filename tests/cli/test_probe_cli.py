@@ -1,11 +1,13 @@
 """`weir probe` as people start it: the verdict on stdout, its progress on stderr, and exit codes."""
 
+import argparse
 import json
 from collections.abc import Iterator
 
 import pytest
 from weir_process import RunningWeir, until, weir
 
+from tui.cli.probe import target_flags
 from tui.cli.probe_words import verdict_text
 from tui.core.probe_seen import Answer, Cause, Fate, Range
 from tui.core.probe_verdict import Verdict
@@ -33,7 +35,12 @@ def limited(_limited: SimulatorProcess) -> SimulatorProcess:
 def test_the_last_line_is_ready_to_be_run(limited: SimulatorProcess) -> None:
     ran = weir("probe", "--base-url", limited.base_url, "--ui", "plain")
     assert ran.returncode == 0
-    assert ran.stdout.splitlines()[-1] == "weir load --rpm 240 --burst 10"
+    # As printed, it runs: the same server, the only model.
+    command = ran.stdout.splitlines()[-1]
+    assert command == f"weir load --base-url {limited.base_url} -m sim --rpm 240 --burst 10"
+    limited.reset()
+    again = weir(*command.split()[1:], "--requests", "2", "--no-save", "--ui", "none")
+    assert again.returncode == 0, again.stderr
     assert "token bucket: it refills evenly" in ran.stdout
     assert "retry-after" in ran.stdout
     assert "first request" in ran.stderr
@@ -44,6 +51,7 @@ def test_without_a_verdict_it_says_why(limited: SimulatorProcess) -> None:
     ran = weir("probe", "--base-url", limited.base_url, "-m", "nobody", "--json", "--ui", "none")
     assert ran.returncode == 1
     assert ran.stderr.startswith("error: HTTP 404")
+    assert "hint: is the name after -m right" in ran.stderr
     found = json.loads(ran.stdout)
     assert list(found)[:8] == [
         "rpm", "burst", "tpm", "concurrency", "kind", "retry_after_honest", "requests_used", "command",
@@ -52,9 +60,46 @@ def test_without_a_verdict_it_says_why(limited: SimulatorProcess) -> None:
     assert found["kind"] is None
 
 
+def test_a_model_that_is_not_there_is_an_error_and_no_verdict(limited: SimulatorProcess) -> None:
+    ran = weir("probe", "--base-url", limited.base_url, "-m", "nobody", "--ui", "none")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("error: HTTP 404")
+
+
+def test_a_bounded_verdict_is_one_and_no_error(limited: SimulatorProcess) -> None:
+    ran = weir("probe", "--base-url", limited.base_url, "--max-requests", "5", "--ui", "none", "--json")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    found = json.loads(ran.stdout)
+    assert found["kind"] == "none"
+    assert found["stopped"] == "--max-requests 5 are used up"
+
+
+def test_a_probe_has_no_retries(limited: SimulatorProcess) -> None:
+    ran = weir("probe", "--base-url", limited.base_url, "--retries", "3")
+    assert ran.returncode == 2
+    assert limited.truth() == []
+
+
+def test_the_command_repeats_what_was_asked_and_no_headers_value() -> None:
+    headers = ["api-key: env:AZURE_KEY", "x-team: river"]
+    args = argparse.Namespace(
+        api_key_env="MY KEY", header=headers, system="-be brief", max_tokens=5, temperature=None,
+        extra_body=None,
+    )  # fmt: skip
+    silent = Range(None, None, None)
+    target = target_flags(args, "http://a/v1", "m")
+    command = Verdict(
+        Range(60, 60, 60), silent, None, None, "fixed-window", None, 9, None, None, 7, None, None, target=target
+    ).command
+    assert command == (
+        "weir load --base-url http://a/v1 -m m --api-key-env 'MY KEY' -H 'api-key: env:AZURE_KEY' "
+        "-H 'x-team: env:X_TEAM' '--system=-be brief' --max-tokens=5 --rpm 60"
+    )
+
+
 def test_a_budget_that_is_used_up_is_exit_code_4(limited: SimulatorProcess) -> None:
     ran = weir(
-        "probe", "--base-url", limited.base_url, "--budget", "0.0002", "--price", "in=1,out=1", "--ui", "none", "--json"
+        "probe", "--base-url", limited.base_url, "--budget", "0.0001", "--price", "in=1,out=1", "--ui", "none", "--json"
     )
     assert ran.returncode == 4
     assert limited.truth() == []
@@ -113,4 +158,6 @@ def test_words_of_a_server_are_shown_clean() -> None:
     assert "\x1b" not in text
     assert "asks for a wait of 1.50 s" in text
     assert "too short" in text
+    untested = Verdict(exact, exact, None, exact, "fixed-window", None, 9, 60, None, 7, refusal, None)
+    assert "its wait   — (not put to the test)" in verdict_text(untested)
     assert text.endswith("weir load --rpm 60 --burst 60 --concurrency 60")

@@ -1,5 +1,7 @@
 """Limits fitted to evidence: what passed bounds them from below, what was refused from above."""
 
+import pytest
+
 from tui.core.probe_fits import BUCKET, FIXED, SLIDING, bucket_fit, fits, fixed_fit, sliding_fit
 from tui.core.probe_seen import Answer, Cause, Event, Fate, Range, batch_events
 
@@ -76,7 +78,34 @@ def test_of_requests_sent_together_those_that_passed_come_first() -> None:
     passed, refused = batch_events(answers)
     assert (passed.passed, passed.left, refused.passed) == (2, 2, 0)
     assert passed.at_s <= refused.at_s
-    assert passed.spread_s > 0
+    # The server judged them between the first one's sending and the last one's answer.
+    assert (passed.at_s - passed.spread_s, passed.at_s + passed.spread_s) == pytest.approx((1.02, 1.1))
+
+
+def test_what_is_let_through_was_judged_as_soon_as_what_is_refused() -> None:
+    late = [Answer(1.0, 3.0, 3.4, Fate.PASSED)]
+    assert batch_events(late)[0].spread_s == 1.0
+    assert batch_events(late, judged_s=0.02)[0].spread_s == pytest.approx(0.01)
+
+
+def test_of_requests_sent_apart_each_is_evidence_of_its_own_instant() -> None:
+    row = [Answer(at, at + 0.02, at + 0.5, Fate.PASSED) for at in (1.0, 1.2)]
+    row.append(Answer(1.4, 1.45, 1.45, Fate.REFUSED, Cause.RATE))
+    first, second, refused = batch_events(row)
+    assert (first.passed, second.passed, refused.passed) == (1, 1, 0)
+    # What had not come back when it was judged had not when it was sent.
+    assert (refused.at_s, refused.spread_s) == (1.4, 0.0)
+
+
+def test_bounds_hold_however_late_within_its_time_a_request_was_judged() -> None:
+    # Ten at rest, one a second; each was judged up to 0.4 s after it was sent, and none says when.
+    for late_s in (0.0, 0.2, 0.4):
+        answers = [Answer(0.0, 0.4, 0.4, Fate.PASSED)] * 10 + [Answer(0.41, 0.45, 0.45, Fate.REFUSED, Cause.RATE)]
+        after = [Answer(8.0 + late_s, 8.0 + late_s + 0.4, 9.0, Fate.PASSED)] * 8
+        refused = [Answer(8.5 + late_s, 8.9, 8.9, Fate.REFUSED, Cause.RATE)]
+        fit = bucket_fit([*batch_events(answers), *batch_events([*after, *refused])], SLACK_S)
+        assert fit.misfits == 0
+        assert (fit.rpm.low or 99) < 60 < (fit.rpm.high or 0)
 
 
 def test_a_figure_without_both_bounds_is_never_narrow() -> None:

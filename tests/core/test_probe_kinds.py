@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import pytest
 from probed_limits import ProbedServer, probed
 
-from tui.core.probe import MOST_AT_FULL_PACE, Prober, Send, Turn
-from tui.core.probe_seen import Answer, Cause, Fate
+from tui.core.probe import Prober
+from tui.core.probe_moves import MOST_UNMET, Send, Turn
+from tui.core.probe_seen import Answer, Cause, Fate, Range
+from tui.core.probe_verdict import _with_stated
 from tui.simulator.settings import LIMIT_KINDS, RETRY_AFTER_STYLES, SimulatorSettings
 
 SEEDS = range(20)
@@ -103,13 +105,13 @@ def test_where_that_pace_is_high_a_few_hundred_requests_are_enough() -> None:
     assert (verdict.kind, verdict.command) == ("none", "weir load --concurrency 7")
     assert verdict.stopped is not None
     assert "requests with 7 at once" in verdict.stopped
-    assert MOST_AT_FULL_PACE <= verdict.requests == len(server.asked) < MOST_AT_FULL_PACE + 100
+    assert MOST_UNMET <= verdict.requests == len(server.asked) < MOST_UNMET + 100
     assert server.asked[-1][0] - server.asked[0][0] < 60
 
 
 @pytest.mark.parametrize("style", ["none", "openai"])
 def test_a_rate_within_reach_of_a_limited_number_at_once_is_found(style: str) -> None:
-    rpm = 333 if style == "none" else MOST_AT_FULL_PACE + 100
+    rpm = 333 if style == "none" else MOST_UNMET + 100
     settings = SimulatorSettings(rpm=rpm, limit_kind="sliding-window", concurrency_limit=7, header_style=style)
     verdict, _, _ = probed(settings, 1)
     assert verdict.kind == "sliding-window"
@@ -120,8 +122,67 @@ def test_no_more_than_the_most_requests_are_sent_and_what_is_known_is_told() -> 
     settings = SimulatorSettings(rpm=100, limit_kind="sliding-window", header_style="none")
     verdict, server, _ = probed(settings, 1, max_requests=102)
     assert len(server.asked) == verdict.requests == 102
-    assert not verdict.found
     assert verdict.stopped == "--max-requests 102 are used up"
+    # Refused once: no kind is known yet, and a fixed window may have ended in the middle of the burst.
+    assert verdict.found
+    assert (verdict.kind, verdict.rpm.estimate) == (None, None)
+    assert 50 <= (verdict.burst.low or 0) <= 100 == verdict.burst.high
+
+
+@pytest.mark.parametrize("bounds", [{"max_requests": 40}, {"time_s": 6.0}])
+def test_bounds_that_end_the_search_end_it_with_the_same_verdict(bounds: dict[str, float]) -> None:
+    verdict, _, _ = probed(SimulatorSettings(), 1, **bounds)  # type: ignore[arg-type]
+    assert verdict.found
+    assert (verdict.kind, verdict.rpm.estimate, verdict.command) == ("none", None, None)
+    assert verdict.rpm.low is not None
+    assert verdict.stopped is not None
+
+
+def test_a_server_without_a_limit_is_let_off_after_a_few_hundred_requests() -> None:
+    verdict, server, _ = probed(SimulatorSettings(), 1)
+    assert (verdict.kind, verdict.found) == ("none", True)
+    assert verdict.rpm.low == verdict.requests == len(server.asked)
+    assert MOST_UNMET <= verdict.requests < MOST_UNMET + 64
+    assert "--max-requests" in (verdict.stopped or "")
+
+
+def test_a_stated_limit_that_is_out_of_reach_is_believed_without_being_reached() -> None:
+    verdict, _, _ = probed(SimulatorSettings(rpm=10_000), 1)
+    assert (verdict.kind, verdict.rpm.estimate, verdict.rpm.high) == ("none", 10_000, None)
+    assert verdict.requests < MOST_UNMET + 64
+    assert verdict.command == "weir load --rpm 10000"
+
+
+@pytest.mark.parametrize(("rpm", "burst"), [(333, 1), (120, 1), (333, 2), (600, 5)])
+def test_a_small_bucket_that_is_full_before_an_answer_has_ended_is_told_from_its_pace(rpm: int, burst: int) -> None:
+    settings = SimulatorSettings(rpm=rpm, burst=burst, header_style="none")
+    for seed in range(3):
+        verdict, server, _ = probed(settings, seed)
+        assert verdict.kind == "token-bucket", seed
+        assert verdict.rpm.estimate == pytest.approx(rpm, rel=0.05), seed
+        assert verdict.burst.estimate == burst, seed
+        assert server.impolite == 0
+
+
+@pytest.mark.parametrize("style", ["none", "openai"])
+@pytest.mark.parametrize("kind", LIMIT_KINDS)
+def test_a_busy_machine_widens_the_interval_and_it_holds_the_truth(kind: str, style: str) -> None:
+    settings = SimulatorSettings(rpm=120, limit_kind=kind, header_style=style)
+    for seed in range(6):
+        # Requests leave up to some 60 ms late, and every third one is long under way; headers come with the answer.
+        verdict, server, _ = probed(settings, seed, late_s=0.02, headers_after=1.0)
+        assert verdict.kind == kind, seed
+        assert verdict.rpm.estimate == pytest.approx(120, rel=0.05), seed
+        assert (verdict.rpm.low or 999) <= 120 <= (verdict.rpm.high or 0), seed
+        assert verdict.burst.estimate == pytest.approx(120, rel=0.05), seed
+        assert server.impolite == 0, seed
+
+
+@pytest.mark.parametrize("stated", [118, 122])
+def test_what_the_server_states_is_the_estimate_where_nothing_speaks_against_it(stated: int) -> None:
+    assert _with_stated(Range(120.0, 119.0, 121.0), stated).estimate == stated
+    assert _with_stated(Range(120.0, 119.0, 121.0), stated).low == min(119, stated)
+    assert _with_stated(Range(120.0, 119.0, 121.0), 10 * stated) == Range(120.0, 119.0, 121.0)
 
 
 def test_a_wait_past_the_time_is_not_begun() -> None:

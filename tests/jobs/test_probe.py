@@ -9,11 +9,15 @@ from typing import Any
 import pytest
 
 from tui.core import probe
+from tui.core.budget import worst_cost
+from tui.core.calls import CallPlan
 from tui.core.commands import Drain, Pause, Stop, Watch
 from tui.core.errors import UsageError
 from tui.core.money import parse_price
+from tui.core.probe_moves import Pace
+from tui.engine.attempt import Line
 from tui.engine.endpoint import Endpoint
-from tui.jobs.probe import ProbeSession, ProbeSetup
+from tui.jobs.probe import PROMPT, ProbeSession, ProbeSetup
 from tui.simulator.server import Simulator
 
 pytestmark = pytest.mark.usefixtures("_without_a_rest")
@@ -28,6 +32,11 @@ def _without_a_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def setup_for(simulator: Simulator, **changes: Any) -> ProbeSetup:
     return ProbeSetup(**{"endpoint": Endpoint(simulator.base_url), "model": "sim", **changes})
+
+
+def worst(tokens: int) -> Decimal:
+    """The most that one request may cost that asks for so many tokens."""
+    return worst_cost(CallPlan(0, "m", ({"role": "user", "content": PROMPT},), {"max_tokens": tokens}), PRICE)
 
 
 def server_with(**changes: Any) -> Any:
@@ -55,6 +64,16 @@ async def test_a_bucket_is_found_and_every_request_of_it_is_on_record(simulator:
     assert any("token bucket" in note for note in notes)
 
 
+@server_with(burst=1, rpm=120, ttft_s=0.6, header_style="none", retry_after_style="honest")
+async def test_a_row_of_requests_ends_where_one_is_refused(simulator: Simulator) -> None:
+    session = ProbeSession(setup_for(simulator, time_s=20.0))
+    line = Line.to(session.setup.endpoint, session.setup.limits, session._choice.transport, lambda: 0)
+    answers = await session._send(Pace((0.0, 0.3, 0.3, 0.3)), line)
+    await session._choice.transport.aclose()
+    assert answers is not None
+    assert sorted(answer.fate for answer in answers) == ["passed", "refused"]
+
+
 @server_with(burst=8, concurrency_limit=3)
 async def test_a_limit_on_how_many_at_once_is_met_first(simulator: Simulator) -> None:
     verdict = await ProbeSession(setup_for(simulator)).run()
@@ -65,8 +84,8 @@ async def test_a_limit_on_how_many_at_once_is_met_first(simulator: Simulator) ->
 
 @server_with()
 async def test_the_budget_is_never_passed(simulator: Simulator) -> None:
-    # The worst case of a request is about 600 tokens; what one really costs is far less.
-    budget = Decimal("0.00065")
+    # What a request really costs is far less than its worst case.
+    budget = worst(32) * Decimal("1.2")
     session = ProbeSession(setup_for(simulator, price=PRICE, budget=budget))
     verdict = await session.run()
     assert session.over_budget
@@ -94,7 +113,8 @@ async def test_whoever_ends_it_gets_what_is_known(simulator: Simulator, command:
     verdict = await session.run()
     assert session.interrupted
     assert verdict.stopped == "interrupted"
-    assert not verdict.found
+    # What the server states is all there is: no kind is known yet.
+    assert (verdict.kind, verdict.rpm.estimate) == (None, 240)
     assert (verdict.burst.low or 0) >= 8
 
 
@@ -154,18 +174,18 @@ async def answering(reply: bytes, ends: bool = True) -> AsyncIterator[tuple[str,
 async def test_what_may_be_billed_and_is_not_accounted_for_counts_as_its_worst_case(reply: bytes) -> None:
     async with answering(HEAD + reply) as (base_url, asked, _):
         # Enough for two at worst; of each, next to nothing is counted, if anything.
-        setup = ProbeSetup(Endpoint(base_url), "m", price=PRICE, budget=Decimal("0.0014"), max_requests=20)
+        setup = ProbeSetup(Endpoint(base_url), "m", price=PRICE, budget=worst(32) * Decimal("2.2"), max_requests=20)
         session = ProbeSession(setup)
         await session.run()
         assert session._budget is not None
         assert session._budget.reserved == 0
-        assert session._budget.spent > len(asked) * Decimal("0.0005")
+        assert session._budget.spent >= len(asked) * worst(1) * Decimal("0.9")
         assert len(asked) <= 2
 
 
 async def test_an_accounted_answer_gives_back_what_it_did_not_cost() -> None:
     async with answering(HEAD + ANSWER + USAGE + DONE) as (base_url, asked, _):
-        setup = ProbeSetup(Endpoint(base_url), "m", price=PRICE, budget=Decimal("0.0014"), max_requests=20)
+        setup = ProbeSetup(Endpoint(base_url), "m", price=PRICE, budget=worst(32) * Decimal("2.2"), max_requests=20)
         await ProbeSession(setup).run()
         assert len(asked) == 20
 

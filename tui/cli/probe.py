@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tui.cli.parsing import EXIT_BUDGET, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, Parser, duration, whole
 from tui.cli.target import add_target
 from tui.core.errors import UsageError
+from tui.core.untrusted import clean_line
 
 if TYPE_CHECKING:
     from tui.core.probe_verdict import Verdict
@@ -23,18 +24,23 @@ EXAMPLES = """examples:
 
 A probe uses the limit up once and watches how it comes back: for a minute or two, others under the same key are
 refused. Limits are taken to be a minute's. Nothing is sent twice, and no wait that the server asks for is cut short.
+Where no limit shows and none is stated, 600 requests are the end of the search; --max-requests bounds it otherwise.
 
-exit codes: 0 verdict found · 1 none, and why · 2 usage error · 4 budget reached · 130 interrupted
+exit codes: 0 a verdict, if only bounds: of what --time or --max-requests left room for, or that no limit was met
+            1 nothing can be said, and why · 2 usage error · 4 budget reached · 130 interrupted
 """
 
 
 def add_probe(verbs: "argparse._SubParsersAction[Parser]") -> None:
     """The verb and its flags."""
     parser = verbs.add_parser("probe", help="find a provider's rate limit with few requests", epilog=EXAMPLES)
-    add_target(parser)
+    add_target(parser, retries=False)
     bounds = parser.add_argument_group("how far to go")
     bounds.add_argument(
-        "--max-requests", type=whole(2), default=2_000, metavar="N", help="requests in all (default: 2,000)"
+        "--max-requests",
+        type=whole(2),
+        metavar="N",
+        help="requests in all (default: 600 in search of a limit that is not stated, 2,000 with one)",
     )
     bounds.add_argument(
         "--max-concurrency", type=whole(1), default=64, metavar="N", help="requests at once (default: 64)"
@@ -78,8 +84,30 @@ def run_probe(args: argparse.Namespace) -> int:
         time_s=args.time,
         price=price,
         budget=budget,
+        target=target_flags(args, endpoint.base_url, model),
     )
     return asyncio.run(_run(setup, choose_ui(args.ui), args.json))
+
+
+def target_flags(args: argparse.Namespace, base_url: str, model: str) -> tuple[str, ...]:
+    """The flags that ask the same of the same again. A header's value is only named: `env:` and a variable for it."""
+    flags = ["--base-url", base_url, "-m", model]
+    if args.api_key_env is not None:
+        flags += ["--api-key-env", args.api_key_env]
+    for header in args.header:
+        name, _, value = (part.strip() for part in header.partition(":"))
+        variable = value if value.startswith("env:") else f"env:{name.upper().replace('-', '_')}"
+        flags += ["-H", f"{name}: {variable}"]
+    for flag, value in (
+        ("--system", args.system),
+        ("--max-tokens", args.max_tokens),
+        ("--temperature", args.temperature),
+        ("--extra-body", args.extra_body),
+    ):
+        if value is not None:
+            # As one word: a value that begins with a dash is no flag.
+            flags.append(f"{flag}={value}")
+    return tuple(flags)
 
 
 async def _run(setup: "ProbeSetup", ui: str, as_json: bool) -> int:
@@ -115,7 +143,7 @@ async def _run(setup: "ProbeSetup", ui: str, as_json: bool) -> int:
 
 
 def exit_code(session: "ProbeSession", verdict: "Verdict") -> int:
-    """0 verdict found, 1 none, 4 the budget ended it, 130 interrupted."""
+    """0 a verdict, if only bounds; 1 nothing can be said; 4 the budget ended it; 130 interrupted."""
     if session.interrupted:
         return EXIT_INTERRUPTED
     if session.over_budget:
@@ -141,12 +169,15 @@ def _keep_quiet(note: str) -> None:
 
 
 def _last_words(verdict: "Verdict", as_json: bool) -> None:
+    """The verdict on stdout; an error on stderr where there is none, and nothing but that for people."""
     from tui.cli.probe_words import verdict_text
 
     if as_json:
         sys.stdout.write(json.dumps(verdict.to_dict()) + "\n")
-        if verdict.stopped is not None:
-            sys.stderr.write(f"error: {verdict.stopped}\n")
-    else:
+    elif verdict.found:
         sys.stdout.write(verdict_text(verdict) + "\n")
     sys.stdout.flush()
+    if not verdict.found:
+        why = clean_line(verdict.stopped or "nothing was heard")
+        hint = "hint: is the name after -m right, and the API's address?\n" if why.startswith("HTTP 404") else ""
+        sys.stderr.write(f"error: {why}\n{hint}")

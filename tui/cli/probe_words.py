@@ -16,7 +16,6 @@ _KINDS = {
 _HONEST = {
     True: "honest: what is sent then passes",
     False: "too short: what is sent then is refused",
-    None: f"{ABSENT} (none was given, or none could be tried)",
 }
 _SHOWN_HEADERS = 12
 
@@ -32,20 +31,22 @@ def verdict_text(verdict: Verdict) -> str:
     ]
     if verdict.refusal is not None:
         rows += _refusal(verdict.refusal)
-        rows.append(("its wait", _HONEST[verdict.retry_after_honest]))
+        rows.append(("its wait", _wait(verdict)))
     rows.append(("used", f"{exact(verdict.requests)} requests"))
     if verdict.stopped is not None:
         rows.append(("ended", f"early: {verdict.stopped}"))
     lines = ["probe", *(f"  {name:<10} {value}" for name, value in rows)]
     if verdict.command is not None:
-        lines += ["", verdict.command]
+        lines += ["", clean_line(verdict.command)]
     return "\n".join(lines)
 
 
 def _figure(figure: Range) -> str:
     low, high = (None if each is None else exact(round(each)) for each in (figure.low, figure.high))
+    if figure.estimate is None and low is not None and high is not None:
+        return f"{low}–{high}"
     if figure.estimate is None:
-        return f"{low} or more" if low is not None else ABSENT
+        return f"{low} or more" if figure.low else ABSENT
     if low is None or high is None or low == high:
         return exact(round(figure.estimate))
     return f"{exact(round(figure.estimate))} ({low}–{high})"
@@ -65,6 +66,13 @@ def _at_once(verdict: Verdict) -> str:
     if verdict.concurrency is None:
         return f"no limit met with {exact(verdict.most_at_once)} at once"
     return f"{_figure(verdict.concurrency)} at once"
+
+
+def _wait(verdict: Verdict) -> str:
+    if verdict.retry_after_honest is not None:
+        return _HONEST[verdict.retry_after_honest]
+    asked = verdict.refusal is not None and verdict.refusal.hint_s is not None
+    return f"{ABSENT} ({'not put to the test' if asked else 'none is asked for'})"
 
 
 def _refusal(refusal: Answer) -> list[tuple[str, str]]:

@@ -39,6 +39,13 @@ class Fit:
     burst: Range
     edge_s: float | None = None
     """Of a fixed window: an instant at which one begins."""
+    strain: float = 0.0
+    """Of a bucket: the same as `misfits`, with the fractions by which instants are contradicted."""
+
+    @property
+    def explains_all(self) -> bool:
+        """Nothing contradicts it."""
+        return self.misfits == 0 and self.strain <= _BLUR
 
 
 def fits(events: Sequence[Event], slack_s: float) -> list[Fit]:
@@ -56,16 +63,18 @@ def fits(events: Sequence[Event], slack_s: float) -> list[Fit]:
 def sliding_fit(events: Sequence[Event], slack_s: float) -> Fit:
     """So many in any minute."""
     bounds = _LimitBounds()
-    instants: list[float] = []
+    firsts: list[float] = []
+    lasts: list[float] = []
     sums = [0]
     for event in events:
         # Who came a moment less than a minute ago may have left the window already, or not yet.
         blur_s = slack_s + event.spread_s
-        surely = sums[-1] - sums[bisect_right(instants, event.at_s - WINDOW_S + blur_s)]
-        perhaps = sums[-1] - sums[bisect_left(instants, event.at_s - WINDOW_S - blur_s)]
+        surely = sums[-1] - sums[bisect_right(firsts, event.at_s - WINDOW_S + blur_s)]
+        perhaps = sums[-1] - sums[bisect_left(lasts, event.at_s - WINDOW_S - blur_s)]
         bounds.add(event, surely, perhaps)
         if event.passed:
-            instants.append(max(event.at_s, instants[-1]) if instants else event.at_s)
+            for instants, at_s in ((firsts, event.at_s - event.spread_s), (lasts, event.at_s + event.spread_s)):
+                instants.append(max(at_s, instants[-1]) if instants else at_s)
             sums.append(sums[-1] + event.passed)
     limit, misfits = bounds.limit()
     return Fit(SLIDING, misfits, limit, limit)
@@ -135,6 +144,10 @@ class _LimitBounds:
 # ── the token bucket ───────────────────────────────────────────────────────────────────────────────────
 
 
+_Seen = tuple[float, float, int, int | None]
+"""An event as a bucket sees it: how long after the one before, how uncertain that is, what passed, what was left."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Bucket:
     """A size, with what refills explain the evidence best, and how well they do."""
@@ -151,21 +164,20 @@ def bucket_fit(events: Sequence[Event], slack_s: float) -> Fit:
     What may be the size follows from refills that are possible when nothing is known of the size; then each size that
     is likely gets the refills that are possible with it.
     """
+    seen = _seen(events, slack_s)
     passed = sum(event.passed for event in events)
     if all(event.passed for event in events):
         return Fit(BUCKET, 0, Range(None, None, None), Range(None, float(passed), None))
-    refills = _bounds(
-        lambda per_s: _walk(events, float(passed), per_s, slack_s, rested=False), _SLOWEST_PER_S, _FASTEST_PER_S
-    )
+    refills = _bounds(lambda per_s: _walk(seen, float(passed), per_s, rested=False), _SLOWEST_PER_S, _FASTEST_PER_S)
     sizes = [
         size
         for per_s in (refills[0], math.sqrt(refills[0] * refills[1]), refills[1])
-        for size in _bounds(lambda size, per_s=per_s: _walk(events, size, per_s, slack_s), 0.5, passed + 1.0)  # type: ignore[misc]
+        for size in _bounds(lambda size, per_s=per_s: _walk(seen, size, per_s), 0.5, passed + 1.0)  # type: ignore[misc]
     ]
     least, most = max(1, math.floor(min(sizes)) - 1), max(1, math.ceil(max(sizes)) + 1)
     step = max(1, (most - least) // (_SIZES - 1))
-    tried = {size: _sized(events, size, slack_s) for size in range(least, most + 1, step)}
-    _try_their_neighbours(tried, events, slack_s)
+    tried = {size: _sized(seen, size) for size in range(least, most + 1, step)}
+    _try_their_neighbours(tried, seen)
     fewest = min(bucket.misfits for bucket in tried.values())
     explaining = [tried[size] for size in sorted(tried) if tried[size].misfits <= fewest + _BLUR]
     best = explaining[len(explaining) // 2]
@@ -178,11 +190,11 @@ def bucket_fit(events: Sequence[Event], slack_s: float) -> Fit:
         high * 60 if bounded[1] else None,
     )
     burst = Range(float(best.size), float(explaining[0].size), float(explaining[-1].size))
-    return Fit(BUCKET, round(best.misfits), rpm, burst)
+    return Fit(BUCKET, round(best.misfits), rpm, burst, strain=best.misfits)
 
 
-def _try_their_neighbours(tried: dict[int, _Bucket], events: Sequence[Event], slack_s: float) -> None:
-    """Go on from the sizes that explain the evidence best, in both directions, while it gets no worse."""
+def _try_their_neighbours(tried: dict[int, _Bucket], seen: Sequence[_Seen]) -> None:
+    """Go on from the sizes that explain the evidence best, both ways, while it gets no worse; then look about."""
     for direction in (-1, 1):
         for _ in range(2 * _SIZES):
             fewest = min(bucket.misfits for bucket in tried.values())
@@ -190,12 +202,18 @@ def _try_their_neighbours(tried: dict[int, _Bucket], events: Sequence[Event], sl
             size = (min(equal) if direction < 0 else max(equal)) + direction
             if size < 1 or size in tried:
                 break
-            tried[size] = _sized(events, size, slack_s)
+            tried[size] = _sized(seen, size)
+    # A size between two that fit worse can be the one: batches fit in whole numbers.
+    best = min(tried, key=lambda size: tried[size].misfits)
+    if tried[best].misfits > _BLUR:
+        for size in range(max(1, best - _SIZES), best + _SIZES + 1):
+            if size not in tried:
+                tried[size] = _sized(seen, size)
 
 
-def _sized(events: Sequence[Event], size: int, slack_s: float) -> _Bucket:
-    low, high = _bounds(lambda per_s: _walk(events, float(size), per_s, slack_s), _SLOWEST_PER_S, _FASTEST_PER_S)
-    return _Bucket(size, low, high, sum(_walk(events, float(size), math.sqrt(low * high), slack_s)))
+def _sized(seen: Sequence[_Seen], size: int) -> _Bucket:
+    low, high = _bounds(lambda per_s: _walk(seen, float(size), per_s), _SLOWEST_PER_S, _FASTEST_PER_S)
+    return _Bucket(size, low, high, sum(_walk(seen, float(size), math.sqrt(low * high))))
 
 
 def _bounds(walk: Callable[[float], tuple[float, float]], low: float, high: float) -> tuple[float, float]:
@@ -221,43 +239,58 @@ def _edge(holds: Callable[[float], bool], low: float, high: float) -> float:
             high = middle
         else:
             low = middle
-        if high / low < 1.001:
+        if high / low < 1.002:
             break
     return math.sqrt(low * high)
 
 
-def _walk(
-    events: Sequence[Event], size: float, per_s: float, slack_s: float, rested: bool = True
-) -> tuple[float, float]:
+def _seen(events: Sequence[Event], slack_s: float) -> list[_Seen]:
+    """The events, ready to be walked along some thousand times."""
+    found: list[_Seen] = []
+    at_s = events[0].at_s
+    for event in events:
+        found.append((max(0.0, event.at_s - at_s), slack_s + event.spread_s, event.passed, event.left))
+        at_s = max(at_s, event.at_s)
+    return found
+
+
+def _walk(seen: Sequence[_Seen], size: float, per_s: float, rested: bool = True) -> tuple[float, float]:
     """How much a bucket lacks of what passed, and how much it holds too much for what was refused.
 
     Its level is known between two bounds, which every event narrows; after a contradiction they stand where the event
     wants them. `rested` False: nothing is known of it before the first refusal.
+
+    `low` and `high` bound what it holds if each event had been at its `at_s`. How far it was from there matters twice
+    between two events, however many lie between: when the bound was set, and when it is held against an event.
     """
     short = over = 0.0
     low, high = (size, size) if rested else (0.0, math.inf)
-    seen_s = events[0].at_s
-    for event in events:
-        passed_s = max(0.0, event.at_s - seen_s)
-        gathered = passed_s * per_s
-        seen_s = max(seen_s, event.at_s)
-        blur_s = slack_s + event.spread_s
-        surely = min(size, low + max(0.0, passed_s - blur_s) * per_s)
-        low = min(size, low + gathered)
-        high = high + gathered if math.isinf(high) else min(size, high + gathered)
-        # In so short a time a bucket that refills fast could do anything; then it is not what parts the kinds.
-        give = min(blur_s * per_s, 1.0 + 0.1 * size)
-        if not event.passed:
-            over += max(_REFUSED, surely - 1.0) if surely >= 1.0 else 0.0
+    least = low
+    """What it surely holds, without any refill that an event's true instant could deny."""
+    most_give = 1.0 + 0.1 * size
+    """In so short a time a bucket that refills fast could do anything; then it is not what parts the kinds."""
+    for gap_s, blur_s, passed, left in seen:
+        give = min(blur_s * per_s, most_give)
+        low += gap_s * per_s
+        high += gap_s * per_s
+        least = max(least, min(size, low - give))
+        low = min(size - give, low)
+        if high > size + give and high < math.inf:
+            high = size + give
+        if not passed:
+            over += max(_REFUSED, least - 1.0) if least >= 1.0 else 0.0
             high = min(high, 1.0 + give)
-            low = min(low, high)
+            low, least = min(low, high), min(least, 1.0)
             continue
-        short += max(0.0, event.passed - high - give)
-        low, high = max(low, event.passed - give) - event.passed, max(high, float(event.passed)) - event.passed
-        if event.left is not None:
-            short += max(0.0, event.left - high - give)
-            too_many = surely - event.passed - event.left - 1.0
+        short += max(0.0, passed - high - give)
+        low = max(low, passed - give) - passed
+        high = max(high, float(passed)) - passed
+        least = max(least, float(passed)) - passed
+        if left is not None:
+            short += max(0.0, left - high - give)
+            too_many = least - left - 1.0
             over += max(_REFUSED, too_many) if too_many >= 0.0 else 0.0
-            low = max(low, event.left - give)
-            high = max(low, min(high, event.left + 1.0 + give))
+            low = max(low, left - give)
+            high = max(low, min(high, left + 1.0 + give))
+            least = min(max(least, low - give), left + 1.0)
     return short, over

@@ -1,6 +1,7 @@
 """What a probe hears of its requests, and the same as evidence that limits are fitted to. Values; asks no clock.
 
-Instants are seconds of any one clock.
+Instants are seconds of any one clock. A server judges a request somewhere between its last byte's leaving here and the
+first byte of its answer; how far apart these two are is all that a busy machine or network can falsify.
 """
 
 import math
@@ -70,7 +71,7 @@ class Event:
     foretold: bool = False
     """Nobody was refused: a hint said that one would be."""
     spread_s: float = 0.0
-    """By how much the instants of single requests differ from `at_s`."""
+    """It was judged within so much of `at_s`; where there were several, the first and the last of them were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +99,45 @@ class Range:
         return Range(float(min(high, max(low, round(self.estimate)))), float(low), float(high))
 
 
-def batch_events(answers: Iterable[Answer]) -> list[Event]:
-    """The evidence of requests that were sent together: first those that passed, then those that were refused.
+def batch_events(answers: Iterable[Answer], judged_s: float = math.inf, way_s: float = 0.0) -> list[Event]:
+    """The evidence of requests that were sent without waiting for one another.
 
-    The server saw an order that we cannot see, but what it refused did not fit after what it had let through.
+    A request is judged between `sent_s` and `answered_s - way_s`, and no later than `judged_s` after the former: what
+    is let through may be answered long after. Of those that may have been judged in any order first come those that
+    passed, then the refused: the server saw an order that we cannot see, but what it refused did not fit after what it
+    let through.
     """
     counted = [answer for answer in answers if answer.fate is not Fate.FAILED and answer.cause is not Cause.AT_ONCE]
-    passed = [answer for answer in counted if answer.fate is Fate.PASSED]
-    refused = [answer for answer in counted if answer.fate is Fate.REFUSED]
-    # What a refusal says remains is of no use: some state the level, some nothing, some zero.
-    left = min((answer.left for answer in passed if answer.left is not None), default=None)
+    counted.sort(key=lambda answer: answer.sent_s)
+
+    def judged_by_s(answer: Answer) -> float:
+        latest_s = answer.answered_s - way_s
+        return max(answer.sent_s, min(latest_s, answer.sent_s + judged_s) if answer.fate is Fate.PASSED else latest_s)
+
     events: list[Event] = []
-    for group, number, stated in ((passed, len(passed), left), (refused, 0, None)):
-        if group:
-            at_s, spread_s = _middle(group)
-            at_s = max([at_s, *(event.at_s for event in events)])
-            events.append(Event(at_s, number, stated, spread_s=spread_s))
+    together: list[tuple[Answer, float]] = []
+    for answer in counted:
+        if together and answer.sent_s > max(by_s for _, by_s in together) + way_s:
+            events += _events_of(together)
+            together = []
+        together.append((answer, judged_by_s(answer)))
+    return events + (_events_of(together) if together else [])
+
+
+def _events_of(together: list[tuple[Answer, float]]) -> list[Event]:
+    """Of requests whose order nobody knows, each with when it was judged at the latest."""
+    passed = [(answer, by_s) for answer, by_s in together if answer.fate is Fate.PASSED]
+    refused_s = [answer.sent_s for answer, _ in together if answer.fate is Fate.REFUSED]
+    events: list[Event] = []
+    at_s = -math.inf
+    if passed:
+        first_s, last_s = passed[0][0].sent_s, max(by_s for _, by_s in passed)
+        at_s = (first_s + last_s) / 2
+        # What a refusal says remains is of no use: some state the level, some nothing, some zero.
+        left = min((answer.left for answer, _ in passed if answer.left is not None), default=None)
+        events.append(Event(at_s, len(passed), left, spread_s=last_s - at_s))
+    if refused_s:
+        # What had not come back when it was judged had not when it was sent: that instant is known.
+        sent_s = refused_s[-1]
+        events.append(Event(max(sent_s, at_s), 0, spread_s=max(0.0, at_s - sent_s)))
     return events
-
-
-def _middle(answers: list[Answer]) -> tuple[float, float]:
-    """Between the first and the last one sent, and how far that is from either."""
-    first, last = min(answer.sent_s for answer in answers), max(answer.sent_s for answer in answers)
-    return (first + last) / 2, (last - first) / 2

@@ -1,15 +1,20 @@
-"""What a probe has found, in figures, as a command line and in words. Values only."""
+"""What a probe has found, in figures and as a command line. Values only."""
 
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tui.core.probe_fits import Fit
+from tui.core.probe_evidence import Evidence
 from tui.core.probe_seen import Answer, Range
 
 NO_LIMIT = "none"
 _WIDE = 0.1
+_NEAR = 0.05
+"""A limit that the server states this near to the bounds is not contradicted by them: servers count otherwise, too."""
+_FEWEST = 2
+"""Requests that must have passed before their passing says anything of a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +39,27 @@ class Verdict:
     """The first 429."""
     stopped: str | None
     """Why it ended early."""
-
-    @property
-    def found(self) -> bool:
-        """Whether it answers the question."""
-        figures = self.rpm if self.tpm is None else self.tpm
-        return self.kind == NO_LIMIT or (
-            self.kind is not None and self.stopped is None and figures.estimate is not None
-        )
+    found: bool = True
+    """Whether it says anything of the limit, if only bounds."""
+    target: tuple[str, ...] = ()
+    """Flags that name whom to load, as in the probe's own command line."""
 
     @property
     def command(self) -> str | None:
-        """The load that this limit lets through; None while it is not known."""
-        flags = []
+        """The load that this limit lets through, ready for a shell; None while it is not known."""
+        flags: list[str] = []
         # What is only bounded from far is taken at its lower bound: that much was seen to pass.
         wide = self.rpm.spread > _WIDE and self.stated_rpm is None
         rpm = self.rpm.low if wide else self.rpm.estimate
         if rpm is not None and (self.rpm.high is not None or self.stated_rpm is not None) and rpm >= 1:
-            flags.append(f"--rpm {math.floor(rpm + 1e-9)}")
+            flags += ["--rpm", str(math.floor(rpm + 1e-9))]
             if self.burst.estimate is not None and self.burst.estimate >= 1:
-                flags.append(f"--burst {math.floor(self.burst.estimate)}")
+                flags += ["--burst", str(math.floor(self.burst.estimate))]
         if self.tpm is not None and self.tpm.estimate is not None:
-            flags.append(f"--tpm {math.floor(self.tpm.estimate)}")
+            flags += ["--tpm", str(math.floor(self.tpm.estimate))]
         if self.concurrency is not None and self.concurrency.estimate is not None:
-            flags.append(f"--concurrency {math.floor(self.concurrency.estimate)}")
-        return " ".join(["weir load", *flags]) if flags else None
+            flags += ["--concurrency", str(math.floor(self.concurrency.estimate))]
+        return shlex.join(["weir", "load", *self.target, *flags]) if flags else None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -75,54 +76,70 @@ class Verdict:
         }
 
 
-def verdict_of(
-    *,
-    fits: Sequence[Fit],
-    passed: int,
-    requests: int,
-    stated: int | None,
-    token_limit: int | None,
-    tokens_each: int | None,
-    at_once: Range | None,
-    most_at_once: int,
-    kept_word: Sequence[bool],
-    refusal: Answer | None,
-    stopped: str | None,
-) -> Verdict:
-    """The verdict on what kinds of limits explain, the likeliest first; none of them when nothing was refused."""
-    nothing = Range(None, float(passed) if passed else None, None)
+def verdict_of(evidence: Evidence, target: Sequence[str], unmet: int, stopped: str | None, broken: bool) -> Verdict:
+    """The verdict on what was heard. `unmet`: how many passed within a minute, should no limit have been met; `broken`:
+    it was stopped by something that is no limit."""
+    stated = evidence.limit
+    nothing = Range(None, float(unmet) if unmet else None, None)
     rpm, burst, tpm, kind = nothing, nothing, None, None
-    if fits:
-        likely, other = fits[0], fits[1]
-        rpm, burst = _with_stated(likely.rpm, stated), likely.burst.whole()
-        if likely.misfits < other.misfits:
-            kind = likely.kind
-        if tokens_each is not None:
-            tpm = _times(likely.rpm, tokens_each)
-            rpm = burst = nothing
-    elif passed and stopped is not None and stopped.startswith("--max-requests"):
+    met = evidence.empty_s is not None and evidence.passed > 0
+    if met:
+        likely, *others = evidence.fits
+        alike = [other for other in others if other.misfits == likely.misfits]
+        kind = None if alike else likely.kind
+        figure = _around([likely.rpm, *(other.rpm for other in alike)])
+        burst = _around([likely.burst.whole(), *(other.burst.whole() for other in alike)])
+        if evidence.by_tokens and evidence.cost_tokens is not None:
+            tpm = _with_stated(_times(figure, evidence.cost_tokens), evidence.token_limit)
+            burst = nothing
+        else:
+            rpm = _with_stated(figure, stated)
+    elif evidence.passed >= _FEWEST and not broken:
         kind = NO_LIMIT
+        rpm = nothing if stated is None or stated < unmet else Range(float(stated), nothing.low, None)
     return Verdict(
-        rpm,
-        burst,
-        tpm,
-        at_once,
-        kind,
-        all(kept_word) if kept_word else None,
-        requests,
-        stated,
-        token_limit,
-        most_at_once,
-        refusal,
-        stopped,
+        rpm=rpm,
+        burst=burst,
+        tpm=tpm,
+        concurrency=evidence.at_once,
+        kind=kind,
+        retry_after_honest=all(evidence.kept_word) if evidence.kept_word else None,
+        requests=evidence.requests,
+        stated_rpm=stated,
+        stated_tpm=evidence.token_limit,
+        most_at_once=evidence.most_at_once,
+        refusal=evidence.refusal,
+        stopped=stopped,
+        found=not broken and (met or kind is not None),
+        target=tuple(target),
     )
 
 
-def _with_stated(rpm: Range, stated: int | None) -> Range:
+def agrees(figure: Range, stated: int) -> bool:
+    """Whether the evidence does not speak against what the server states."""
+    low, high = figure.low or 0.0, math.inf if figure.high is None else figure.high
+    return low <= stated * (1 + _NEAR) and stated * (1 - _NEAR) <= high
+
+
+def _with_stated(figure: Range, stated: int | None) -> Range:
     """The limit that the server states is the estimate, where the evidence does not speak against it."""
-    if stated is None or (rpm.low or 0.0) > stated or (rpm.high is not None and rpm.high < stated):
-        return rpm
-    return Range(float(stated), rpm.low, rpm.high)
+    if stated is None or not agrees(figure, stated):
+        return figure
+    low, high = figure.low, figure.high
+    return Range(
+        float(stated),
+        None if low is None else min(low, float(stated)),
+        None if high is None else max(high, float(stated)),
+    )
+
+
+def _around(figures: Sequence[Range]) -> Range:
+    """What holds whichever of them is true: an estimate only where they share it."""
+    lows, highs = [figure.low for figure in figures], [figure.high for figure in figures]
+    low = min((each for each in lows if each is not None), default=None) if None not in lows else None
+    high = max((each for each in highs if each is not None), default=None) if None not in highs else None
+    estimates = {figure.estimate for figure in figures}
+    return Range(estimates.pop() if len(estimates) == 1 else None, low, high)
 
 
 def _times(figure: Range, factor: int) -> Range:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
-from time import time
 from typing import Any
 
 from tui.core.budget import Budget, charge, worst_cost
@@ -33,21 +32,19 @@ from tui.core.facts import (
 from tui.core.ledger import Ledger
 from tui.core.money import Price
 from tui.core.picture import Painter, RunCard
-from tui.core.probe import Prober, Rest, Send, Turn
+from tui.core.probe import Prober
+from tui.core.probe_moves import Pace, Rest, Send, Turn
 from tui.core.probe_seen import Answer, Fate
 from tui.core.probe_verdict import Verdict
-from tui.core.probe_words import cause_of
-from tui.core.retry import Failure
 from tui.core.secrets import Mask
 from tui.core.snapshot import Snapshot
-from tui.core.untrusted import clean_line
 from tui.engine.attempt import Attempt, Line, Outcome
 from tui.engine.call import Receipt
 from tui.engine.endpoint import Endpoint, TimeLimits
 from tui.engine.lag import LagMeter
 from tui.engine.transport import make_transport, raise_file_limit
+from tui.jobs.probe_answers import answer_of
 from tui.wire.chat import request_body
-from tui.wire.hints import wait_hint, wait_in_body
 
 PROMPT = "Say yes."
 _SIZE_FIELDS = ("max_tokens", "max_completion_tokens")
@@ -63,12 +60,15 @@ class ProbeSetup:
     """Fields of every request; with a most of tokens among them, no other is asked for."""
     system: str | None = None
     limits: TimeLimits = field(default_factory=TimeLimits)
-    max_requests: int = 2_000
+    max_requests: int | None = None
+    """None: as many as a limit that shows is worth, and fewer where none does."""
     max_concurrency: int = 64
     time_s: float = 300.0
     price: Price | None = None
     budget: Decimal | None = None
     """USD that all requests may cost at worst."""
+    target: tuple[str, ...] = ()
+    """Flags of a `weir load` of the same, for the verdict's command; no key among them."""
 
 
 class ProbeSession:
@@ -131,7 +131,7 @@ class ProbeSession:
         self._emit(LimitsChanged(now, None, None, setup.max_concurrency))
         if setup.price is not None:
             self.ledger.set_price(self._card.model, setup.price)
-        prober = Prober(setup.max_requests, setup.max_concurrency, seconds(now), seconds(deadline_at))
+        prober = Prober(setup.max_requests, setup.max_concurrency, seconds(now), seconds(deadline_at), setup.target)
         lag.start()
         try:
             stopped = await self._follow(prober, line)
@@ -180,20 +180,23 @@ class ProbeSession:
             async with asyncio.timeout(max(0.0, wait_s)):
                 await self._ended.wait()
 
-    async def _send(self, step: Send, line: Line) -> tuple[Answer, ...] | None:
-        """All at once; None when the budget lets none of them go, or they were cancelled."""
-        plans = []
-        for _ in range(step.count):
+    async def _send(self, step: Send | Pace, line: Line) -> tuple[Answer, ...] | None:
+        """All of a step; None when the budget lets none of them go, or they were cancelled."""
+        gaps_s = step.gaps_s if isinstance(step, Pace) else (0.0,) * (step.count - 1)
+        self._sending = set()
+        for gap_s in (0.0, *gaps_s):
+            if gap_s and not await self._pause(gap_s):
+                break
             plan = self._plan(self._calls + 1, step.tokens)
             if self._budget is not None and not self._budget.reserve(worst_cost(plan, self.setup.price)):
-                break  # fewer at once, then: what these really cost may leave room for the others
+                break  # fewer, then: what these really cost may leave room for the others
             self._calls += 1
-            plans.append(plan)
-        self._sending = {asyncio.create_task(self._one(plan, line)) for plan in plans}
+            self._sending.add(asyncio.create_task(self._one(plan, line)))
         if not self._sending:
-            assert self._budget is not None
-            self.over_budget = True
-            self._note(self._budget.refusal(worst_cost(self._plan(0, step.tokens), self.setup.price)))
+            if not self._ended.is_set():
+                assert self._budget is not None
+                self.over_budget = True
+                self._note(self._budget.refusal(worst_cost(self._plan(0, step.tokens), self.setup.price)))
             return None
         try:
             return tuple(await asyncio.gather(*self._sending))
@@ -202,6 +205,20 @@ class ProbeSession:
                 raise
             await asyncio.gather(*self._sending, return_exceptions=True)
             return None
+
+    async def _pause(self, pause_s: float) -> bool:
+        """Wait for a row's next request; whether it is still to be sent: nobody ended the probe, none was refused."""
+        due_s = seconds(now_ns()) + pause_s
+        while not self._ended.is_set() and all(map(_may_go_on, self._sending)):
+            wait_s = due_s - seconds(now_ns())
+            if wait_s <= 0.0:
+                return True
+            pending = [task for task in self._sending if not task.done()]
+            if pending:
+                await asyncio.wait(pending, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+            else:
+                await asyncio.sleep(wait_s)
+        return False
 
     async def _one(self, plan: CallPlan, line: Line) -> Answer:
         call, now = plan.id, now_ns()
@@ -229,40 +246,7 @@ class ProbeSession:
         finally:
             self._settle(plan, receipt)
             self._emit(Finished(call, now_ns(), state, error or None))
-        return self._answer(plan, outcome, error, heard)
-
-    def _answer(self, plan: CallPlan, outcome: Outcome | None, error: str, heard: list[Fact]) -> Answer:
-        """What became of a request, as its facts and its outcome tell."""
-        entry = self.ledger.calls[plan.id].attempts[-1]
-        failure = outcome.failure if outcome is not None else None
-        headers = next((fact.headers for fact in heard if isinstance(fact, HeadersCame)), ())
-        stated = next((fact for fact in heard if isinstance(fact, AllowanceCame)), None)
-        # Of an error inside a stream: some refuse under HTTP 200.
-        status = failure.status if failure is not None and failure.status is not None else entry.status
-        fate, cause, hint_s = Fate.FAILED, None, None
-        if status == 429:
-            fate = Fate.REFUSED
-            cause = cause_of(error, failure.code if failure is not None else None)
-            hint_s = _asked_to_wait(dict(headers), failure, stated)
-        elif status is not None and 200 <= status < 300:
-            fate = Fate.PASSED
-        ended_at = entry.ended_at or now_ns()
-        usage = outcome.usage if outcome is not None else None
-        return Answer(
-            sent_s=seconds(entry.written_at or entry.sent_at),
-            answered_s=seconds(entry.headers_at or ended_at),
-            ended_s=seconds(ended_at),
-            fate=fate,
-            cause=cause,
-            status=status,
-            hint_s=hint_s,
-            limit=stated.limit_requests if stated is not None else None,
-            left=stated.remaining_requests if stated is not None else None,
-            token_limit=stated.limit_tokens if stated is not None else None,
-            tokens=None if usage is None else usage.prompt + (plan.max_tokens or usage.completion),
-            message=clean_line(error),
-            headers=entry.headers,
-        )
+        return answer_of(self.ledger.calls[plan.id].attempts[-1], plan.max_tokens, outcome, error, heard)
 
     def _settle(self, plan: CallPlan, receipt: Receipt) -> None:
         if self._budget is None or self.setup.price is None:
@@ -285,14 +269,6 @@ class ProbeSession:
         self.ledger.fold(fact)
 
 
-def _asked_to_wait(headers: dict[str, str], failure: Failure | None, stated: AllowanceCame | None) -> float | None:
-    """What a refusal asks to wait: in its headers, its words or its body.
-
-    Not what its allowance's reset says: that is when everything is back, and not when the next request fits.
-    """
-    asked = wait_hint({name.lower(): value for name, value in headers.items()}, time())
-    if asked is None and failure is not None:
-        asked = wait_in_body(429, b"", failure.message, time())
-        if asked is None and (stated is None or (stated.reset_requests_s is None and stated.reset_tokens_s is None)):
-            asked = failure.hint_s
-    return asked
+def _may_go_on(task: asyncio.Task[Answer]) -> bool:
+    """Whether a request, as far as is known, met nothing that asks for a stop."""
+    return not task.done() or (not task.cancelled() and task.result().fate is Fate.PASSED)
