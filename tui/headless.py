@@ -2,7 +2,7 @@
 terminal needed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -88,6 +88,7 @@ def summary_text(figures: Mapping[str, Any], notes: Mapping[str, str | None]) ->
         f"{exact(figures['attempts'])} sent, {exact(figures['retries'])} retries, {exact(figures['http_429'])} × 429"
     )
     rows = [
+        *_document_rows(figures.get("documents"), notes.get("documents")),
         ("calls", " · ".join(states)),
         *_warmup(figures.get("warmup_calls", 0)),
         ("attempts", f"{attempts}, at most {exact(figures['rpm_peak_60s'])} in any 60 s"),
@@ -145,6 +146,28 @@ def _warmup(calls: int) -> list[tuple[str, str]]:
     if not calls:
         return []
     return [("warm-up", f"{exact(calls)} {'call' if calls == 1 else 'calls'} before, in no figure but cost and rate")]
+
+
+def _document_rows(documents: Mapping[str, Any] | None, note: str | None) -> Iterator[tuple[str, str]]:
+    """Of a batch: what became of its documents."""
+    if documents is None:
+        return
+    done, total = exact(documents["done"]), exact(documents["total"])
+    said = [f"{done} of {total} done" if documents["read_to_the_end"] else f"{done} done of {total} or more"]
+    said += [
+        f"{exact(documents[name])} {words}"
+        for name, words in (
+            ("failed", "failed"),
+            ("pending", "pending"),
+            ("reused", "from an earlier session"),
+            ("shared", "equal to another"),
+            ("cut", "cut"),
+        )
+        if documents[name]
+    ]
+    yield "documents", " · ".join(said)
+    if note:
+        yield "", note
 
 
 def _goals(figures: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -31,6 +31,8 @@ def document(number: int, *parts: str, error: str | None = None) -> Prepared:
 class Feed:
     """Documents of a list."""
 
+    documents: int | None = None
+
     def __init__(self, documents: Iterable[Prepared]) -> None:
         self._documents = iter(documents)
 

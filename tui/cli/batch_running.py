@@ -99,7 +99,7 @@ async def _run(batch: Batch, ui: str, as_json: bool) -> int:
             record.settled.last_call() + 1,
             lambda: host.ledger.prices.get(batch.model),
         )
-        host = Host(_setup(batch, record, plans))
+        host = Host(_setup(batch, record, plans, ui))
         out = batch.out if batch.out is not None else record.folder / "results.jsonl"
         record.at_end = partial(_write_results, record.journal.path, out)
         async with Viewing(host, ui, host.open) as viewing:
@@ -128,7 +128,7 @@ def _opened(batch: Batch) -> OpenRun:
     return OpenRun.take_up(batch.earlier.folder, fields)
 
 
-def _setup(batch: Batch, record: OpenRun, plans: BatchPlans) -> RunSetup:
+def _setup(batch: Batch, record: OpenRun, plans: BatchPlans, ui: str) -> RunSetup:
     goals = batch.goals
     past = None
     if record.earlier is not None:
@@ -157,6 +157,7 @@ def _setup(batch: Batch, record: OpenRun, plans: BatchPlans) -> RunSetup:
         price=batch.price,
         objectives=goals.objectives,
         budget_usd=goals.budget_usd,
+        asks_for_money=ui == "dashboard",
         adapt=goals.adapt,
         record=record,
         past=past,

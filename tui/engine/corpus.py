@@ -38,6 +38,8 @@ class CorpusFeed:
         """`stdin`: the file descriptor that `-` stands for; None: our own stdin."""
         self.note: str | None = None
         """What people should know about the counts of tokens, in one line of ours; it comes before any document."""
+        self.documents: int | None = None
+        """How many there are, once that is known; a corpus that changes while it is read may have others."""
         self._plan = plan
         self._stdin = stdin
         self._child: asyncio.Task[_Child] | None = None
@@ -102,6 +104,8 @@ class CorpusFeed:
                 return self._decoder.decode(body)
             if kind == corpus_feed.NOTE:
                 self.note = msgspec.msgpack.decode(body, type=str)
+            elif kind == corpus_feed.COUNT:
+                self.documents = msgspec.msgpack.decode(body, type=int)
             elif kind == corpus_feed.END:
                 self._ended = True
             else:

@@ -10,21 +10,23 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import BinaryIO
 
 import msgspec
 
-from tui.core.errors import UsageError
+from tui.core.errors import UsageError, WeirError
 from tui.core.frames import Frames, frame
 from tui.core.template import Template
 from tui.core.untrusted import clean_line
 from tui.files.corpus import CorpusPlan
+from tui.files.corpus_count import count_documents
 from tui.files.corpus_documents import documents
 from tui.files.corpus_folders import chooser
 from tui.files.corpus_prepare import Preparer
 
-PLAN, DOCUMENT, NOTE, FAILURE, END = range(1, 6)
-"""Kinds of message: a `SentPlan`, a `Prepared`, a str, a `Failure`, nothing."""
+PLAN, DOCUMENT, NOTE, FAILURE, END, COUNT = range(1, 7)
+"""Kinds of message: a `SentPlan`, a `Prepared`, a str, a `Failure`, nothing, an int."""
 _MORE = 0
 """The kind of a piece that is not the last of its message."""
 PIECE_BYTES = 256 << 10
@@ -142,12 +144,26 @@ def serve(sock: socket.socket, stdin: BinaryIO, watch: Callable[[socket.socket],
             return
         told = messages.take(data)
     watch(sock)
-    for message in feed(plan_of(told[0]), stdin):
-        for piece in pieces(message):
+    plan = plan_of(told[0])
+    counted: list[int] = []
+    threading.Thread(target=_count, args=(plan, counted), daemon=True).start()
+    for message in feed(plan, stdin):
+        said = [(COUNT, msgspec.msgpack.encode(counted.pop()))] if counted else []
+        for piece in chain.from_iterable(map(pieces, (*said, message))):
             try:
                 sock.sendall(piece)
             except OSError:
                 return
+
+
+def _count(plan: CorpusPlan, counted: list[int]) -> None:
+    """Beside the documents: a corpus of a million rows takes seconds to count, and nobody is to wait for that."""
+    try:
+        total = count_documents(plan)
+    except (OSError, ValueError, WeirError):  # the documents themselves will say what is wrong with them
+        return
+    if total is not None:
+        counted.append(total)
 
 
 def _end_with_parent(sock: socket.socket) -> None:

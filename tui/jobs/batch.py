@@ -31,6 +31,9 @@ _Waiting = list[tuple[DocumentCalls, Member]]
 class Feed(Protocol):
     """Documents, prepared, one by one (engine/corpus.py)."""
 
+    documents: int | None
+    """How many there are, once that is known."""
+
     async def next(self) -> Prepared | None:
         """The next one; None at the end. Cancelling it loses nothing."""
         ...
@@ -95,7 +98,6 @@ class BatchPlans:
         self._paper = paper
         self._first_call = self._next_call = first_call
         self._price = price
-        self._documents: int | None = None
         self._ready: list[str] = []
         """Keys to ask before another document is read, last first: a document is brought to its end before others."""
         self._open: dict[str, _Waiting] = {}
@@ -130,7 +132,6 @@ class BatchPlans:
             document = await self._feed.next()
             if document is None:
                 self._corpus_ended = True
-                self._documents = self._read
                 self._paper.end_corpus(self._read)
                 return None
             self._take(document)
@@ -164,12 +165,19 @@ class BatchPlans:
     # ── for those who look ─────────────────────────────────────────────────────────────────────────────
 
     @property
+    def documents(self) -> int | None:
+        """How many there are, when that is known."""
+        if self._corpus_ended or self._feed.documents is None:
+            return self._read if self._corpus_ended else None
+        return max(self._read, self._feed.documents)
+
+    @property
     def view(self) -> BatchView:
         """How it stands, but for the money."""
         fates = self._fates
         return BatchView(
             read=self._read,
-            documents=self._documents,
+            documents=self.documents,
             done=fates["done"],
             failed=fates["failed"],
             corpus_ended=self._corpus_ended,
@@ -183,9 +191,9 @@ class BatchPlans:
 
         Judged from the documents of this session, for those that it has to deal with.
         """
-        if self._documents is None or not self.costs.n:
+        if self.documents is None or not self.costs.n:
             return None
-        found = project(self.costs, self._documents - self._reused)
+        found = project(self.costs, self.documents - self._reused)
         if found.projected is None or found.low is None or found.high is None:
             return None
         earlier = max(Decimal(0), spent_usd - self.costs.total)
@@ -204,6 +212,7 @@ class BatchPlans:
         self._cut += document.cut_tokens > 0
         if document.error is not None:
             self._fates["failed"] += 1
+            self.costs.add(Decimal(0))
             self._paper.put_document(
                 DocumentRow(
                     number=document.number, id=document.id, source=document.source, error=document.error, parts=0
@@ -249,6 +258,7 @@ class BatchPlans:
             earlier = outcome.call < self._first_call
             self._reused += earlier
             self._shared += not earlier
+            calls.asked = not earlier  # in this session, by another document's call: it costs nothing
 
     def _outcome(self, key: str) -> Outcome | None:
         """What is on record under a key, if that is not to be asked again."""
