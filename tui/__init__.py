@@ -24,6 +24,8 @@ Two processes, one seam::
   picture wins. A view is one widget of cached rows (dashboard/view.py, rows.py), never a widget a call.
 - **A run can be told again.** Every fact but text is recorded as it was stated, text as packed arrivals beside the
   answer (core/fact_log.py, chunk_times.py); a replay folds them into the same ledger and is one more Session.
+- **A batch is its journal.** A question is known by its key (core/records.py), so a run that goes on reads its corpus
+  anew and skips what is committed (jobs/batch.py); a process of its own reads, cuts and splits it (engine/corpus.py).
 - **Nothing that takes long shares the engine's loop**: the journal writes in a thread, tiktoken counts in a process
   (files/counting.py), prices are looked up in a process (files/price_lookup.py), and one admission a turn of the loop
   keeps a thousand starts from holding up the sockets that already talk.
@@ -32,9 +34,9 @@ Floors; imports only go down (import-linter holds the lines, pyproject.toml says
 
     __main__, cli/        argv → setup → wiring; one module a verb
     dashboard/ headless   screen │ progress lines and summary (they never meet)
-    jobs/                 load, sweep, demo, probe, replay, the library's streams: which calls, what a result means
+    jobs/                 load, batch, sweep, probe, replay, the library's streams: which calls, what a result means
     engine/               pool, call, attempt, limiter, host (the loop), the measuring transport
-    wire/      files/     bytes and provider JSON │ journal, prompts, prices, token counts, exports
+    wire/      files/     bytes and provider JSON │ journal, corpus, prompts, prices, token counts, results, exports
     simulator/            a provider on a real socket; shares only values with the rest
     core/                 facts, commands, ledger, snapshot, retry, money: pure, `now` is an argument
 
