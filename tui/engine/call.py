@@ -78,7 +78,6 @@ class _Run:
         self._plan = plan
         self._body = request_body(plan)
         self._key = f"weir-{uuid.uuid4().hex}"
-        self._reserved = self._lane.reservation(len(self._body), plan)
 
     def ended(self, state: State, error: str | None = None, failure: Failure | None = None) -> Ending:
         return Ending(state, now_ns(), error, failure)
@@ -160,7 +159,8 @@ class _Run:
 
     async def _admitted_attempt(self, emit: Emit) -> Outcome:
         gate = self._lane.gate
-        admission = await gate.admit(self._reserved)
+        # Reckoned anew each time: what calls use is learned as they end, and limits change.
+        admission = await gate.admit(self._lane.reservation(len(self._body), self._plan))
         answered: bool | None = None
         try:
             self._start_the_clock()
