@@ -113,6 +113,8 @@ class BatchPlans:
         self._fates: dict[Fate, int] = {"open": 0, "done": 0, "failed": 0, "pending": 0}
         self.costs = Costs()
         """Of the documents that have come to their end in this session, as far as there is a price."""
+        self._paid = Decimal(0)
+        """USD of this session's calls."""
 
     # ── the PlanSource ─────────────────────────────────────────────────────────────────────────────────
 
@@ -151,6 +153,7 @@ class BatchPlans:
         key = record.item_key
         waiting = [*self._open.pop(key, ()), *self._unanswered.pop(key, ())]
         amount = record.cost(self._price()).amount
+        self._paid += amount or 0
         for place, (calls, member) in enumerate(waiting):
             member.state, member.call = record.state, record.id
             member.answer, member.error = record.text, record.error
@@ -196,8 +199,9 @@ class BatchPlans:
         found = project(self.costs, self.documents - self._reused)
         if found.projected is None or found.low is None or found.high is None:
             return None
-        earlier = max(Decimal(0), spent_usd - self.costs.total)
-        low, usd, high = (float(earlier + amount) for amount in (found.low, found.projected, found.high))
+        earlier = max(Decimal(0), spent_usd - self._paid)
+        # What is spent on documents that have not ended is in no sample, but it is spent.
+        low, usd, high = (float(max(spent_usd, earlier + each)) for each in (found.low, found.projected, found.high))
         return Projection(low, usd, high)
 
     def family(self, call: int) -> FamilyView | None:
