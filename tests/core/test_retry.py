@@ -211,3 +211,12 @@ def test_the_budget_never_passes_its_size() -> None:
     budget.succeeded(None)
     budget.succeeded(10)
     assert budget.tokens == RetryBudget.FULL
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_a_wrong_key_or_model_ends_a_batch_and_only_the_call_of_an_interactive_run(status: int) -> None:
+    refused = Failure(FailureKind.STATUS, "no such key", status)
+    for policy, stops in ((RetryPolicy(6, patient=True), True), (RetryPolicy(3), False)):
+        decision = decide(refused, 1, 60.0, 0.5, policy)
+        assert isinstance(decision, GiveUp)
+        assert decision.stop_lane is stops

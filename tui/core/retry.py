@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 RETRIED_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504, 522, 524, 529})
+_ABOUT_THE_RUN = frozenset({401, 404})
+"""The key or the model is wrong, not this request: a batch would spend itself on as many failures as documents."""
 LONGEST_HINT_S = 120.0
 """For longer nobody sits and waits."""
 LONGEST_COOL_DOWN_S = 86_400.0
@@ -108,6 +110,8 @@ def decide(failure: Failure, attempt: int, left_s: float, jitter: float, policy:
     """
     if failure.code == "insufficient_quota":
         return GiveUp("the quota is spent", stop_lane=True)
+    if policy.patient and failure.status in _ABOUT_THE_RUN:
+        return GiveUp("so no request of this run can succeed", stop_lane=True)
     if (failure.after_first_token and not policy.patient) or not _retryable(failure):
         return GiveUp("")
     if attempt >= policy.attempts:
