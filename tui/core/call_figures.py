@@ -29,9 +29,11 @@ def newest_attempt(call: CallEntry) -> AttemptEntry | None:
 
 
 def prompt_head(call: CallEntry, mask: Mask = NO_MASK) -> str:
-    """The start of the prompt, on one line, without what `mask` hides."""
+    """What lists call it, on one line and without what `mask` hides: its title, else the start of its prompt."""
+    # The prompts of a batch all begin alike.
+    text = call.title or call.prompt
     # Masked before it is cut: what a cut leaves of a secret may be too short to be known for one.
-    return clean_line(mask(call.prompt[: PROMPT_HEAD_CHARS + mask.longest])[:PROMPT_HEAD_CHARS])
+    return clean_line(mask(text[: PROMPT_HEAD_CHARS + mask.longest])[:PROMPT_HEAD_CHARS])
 
 
 def queue_ns(call: CallEntry) -> int | None:

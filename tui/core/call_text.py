@@ -44,16 +44,18 @@ class TakenCall:
     tools: dict[tuple[int, int], tuple[str, str]]
     chars: int
     """How many it brought, which may be no longer in memory."""
+    titled: bool = False
+    """It has a name that is not its prompt's beginning: a document's."""
 
 
 def take(call: CallEntry, full: FullCall) -> TakenCall:
     """What the document tells. `full` is the picture of the same call at this instant; durations are from it."""
     attempt = call.delivering or (call.attempts[-1] if call.attempts else None)
     if attempt is None:
-        return TakenCall(full, call.retry_of, {}, {}, 0)
+        return TakenCall(full, call.retry_of, {}, {}, 0, bool(call.title))
     # The pieces themselves are shared: a list of 100,000 is copied in a fraction of a millisecond.
     texts = {key: pieces.copy() for key, pieces in attempt.texts.items()}
-    return TakenCall(full, call.retry_of, texts, attempt.tools.copy(), attempt.chars)
+    return TakenCall(full, call.retry_of, texts, attempt.tools.copy(), attempt.chars, bool(call.title))
 
 
 def call_markdown(call: TakenCall, request: str | None) -> str:
@@ -80,7 +82,11 @@ def call_markdown(call: TakenCall, request: str | None) -> str:
 
 def _head(call: TakenCall) -> Iterator[str]:
     pane = call.full.pane
-    facts = [f"- model: {_inline(pane.model)}"]
+    facts = [f"- document: {_inline(pane.prompt)}"] if call.titled else []
+    facts.append(f"- model: {_inline(pane.model)}")
+    family = call.full.family
+    if family is not None and family.cut_tokens:
+        facts.append(f"- cut: the last {figures.exact(family.cut_tokens)} tokens were not sent")
     if pane.warmup:
         facts.append("- warm-up: it is in no statistic but the attempts and the money")
     if call.retry_of is not None:

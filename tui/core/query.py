@@ -1,12 +1,12 @@
 """The filter as people type it: `state:failed model:a ttft>500ms text`. Parses and decides; keeps no calls.
 
 Terms stand between blanks and must all hold; `-` or `!` in front turns one around; quotes keep words together; commas
-give alternatives. A bare word is looked for in prompt, model, error and the answer's text, as far as it is still in
-memory. A field goes with `:` `=` `!=`, a figure also with `>` `>=` `<` `<=`:
+give alternatives. A bare word is looked for in title, prompt, model, error and the answer's text, as far as it is still
+in memory. A field goes with `:` `=` `!=`, a figure also with `>` `>=` `<` `<=`:
 
 - `state` (by its beginning; also `running`, `active`, `ended`, `ok`, `trouble`), `warmup:yes`. `state:failed` means
   what the header counts as failed: failed, broken and refused ones, as `trouble` does; `state=failed` only the first;
-- `model`, `prompt`, `error`, `finish`: `:` finds a part, `=` the whole;
+- `model`, `prompt`, `error`, `finish`, and in a batch `doc`, the document: `:` finds a part, `=` the whole;
 - `id` (or `#12`), `attempts`, `retries`, `status` (also `4xx`), `tokens` (also `2k`);
 - `ttft`, `queue`, `total`: durations with a unit. A bare number is seconds on Weir's command line and would be read as
   ms by most who watch TTFTs, so it is refused instead of guessed;
@@ -108,14 +108,15 @@ def parse(text: str) -> Query:
 _TERM = re.compile(r'(?:[^\s"]|"[^"]*")+')
 _HEAD = re.compile(r"([A-Za-z][A-Za-z_/]*)(!=|>=|<=|:|=|>|<)")
 _OPERATOR = re.compile(r"!=|>=|<=|=|>|<")
-_ALIASES = {"rate": "tok/s", "tps": "tok/s"}
+_ALIASES = {"rate": "tok/s", "tps": "tok/s", "document": "doc", "title": "doc"}
 _TEXT_FIELDS: dict[str, Callable[[CallEntry], str | None]] = {
     "model": lambda call: call.model,
+    "doc": lambda call: call.title or None,
     "prompt": lambda call: call.prompt[:SEARCHED_CHARS],
     "error": error,
     "finish": lambda call: call.finish_reason,
 }
-_FIELDS = ("state", "model", "prompt", "error", "finish", "warmup", *FIGURES)
+_FIELDS = ("state", "model", "doc", "prompt", "error", "finish", "warmup", *FIGURES)
 _STATES: dict[str, frozenset[State]] = {
     **{state.value: frozenset({state}) for state in State},
     "backoff": frozenset({State.BACKING_OFF}),
@@ -177,7 +178,9 @@ class _Term:
         self.readings = 1
 
         def has_word(ledger: Ledger, call: CallEntry, now: int) -> bool:
-            if found(call.model) or found(call.prompt[:SEARCHED_CHARS]) or found(error(call) or ""):
+            if found(call.title) or found(call.model):
+                return True
+            if found(call.prompt[:SEARCHED_CHARS]) or found(error(call) or ""):
                 return True
             attempt = newest_attempt(call)
             return attempt is not None and found(attempt.tail(SEARCHED_CHARS))
@@ -310,6 +313,7 @@ _FAILED_HINT = "state:failed finds broken and refused ones too, state=failed doe
 _EXAMPLES = {
     "state": f"state:done,cancelled; {_FAILED_HINT}",
     "model": "model:mini",
+    "doc": "doc:notes/a.md",
     "prompt": "prompt:river",
     "error": "error:reset",
     "finish": "finish:length",

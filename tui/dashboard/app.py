@@ -12,10 +12,11 @@ from textual.app import App
 from textual.binding import BindingType
 
 from tui.core.clock import NS_PER_S, Clock, now_ns
-from tui.core.commands import AnyCommand, SaveScreenshot, Watch
+from tui.core.commands import AnyCommand, Watch
 from tui.core.session import Session
 from tui.core.snapshot import Snapshot
 from tui.dashboard.asking import Asking
+from tui.dashboard.budget_question import BudgetQuestion
 from tui.dashboard.command_line import COMMAND, CommandLine
 from tui.dashboard.departure import Departure
 from tui.dashboard.dialogs import Choice, ChoiceDialog, Dialog, WordsDialog
@@ -28,6 +29,7 @@ from tui.dashboard.orders import Order
 from tui.dashboard.pace import TEXT_HZ, Pace
 from tui.dashboard.palette import PaletteDialog
 from tui.dashboard.run_keys import RUN_KEYS, groups_of
+from tui.dashboard.steerable import why_no_budget
 from tui.dashboard.steering import Steering
 from tui.dashboard.textual_themes import DARK_THEME, LIGHT_THEME
 from tui.dashboard.theme import DARK_GROUNDS, LIGHT_GROUNDS, Ink
@@ -72,6 +74,7 @@ class WeirApp(App[None]):
         self.main = MainScreen()
         self.steering = Steering(self._send, self.say)
         self.asking = Asking(self.steering, self._ask)
+        self.budget = BudgetQuestion(self.steering, self._over, self.say)
         self.departure = Departure(self._send, self.say, self._ask, self.exit)
 
     def on_mount(self) -> None:
@@ -108,6 +111,7 @@ class WeirApp(App[None]):
                 screen.draw(snapshot, now, self._note, due.figures, due.charts)
         self._follow()
         self._watch()
+        self.budget.see(snapshot)
         self.departure.see(snapshot)
 
     def _follow(self) -> None:
@@ -197,10 +201,21 @@ class WeirApp(App[None]):
 
     def _is_there(self, call: int) -> bool:
         """Whether a call has begun; says so when it has not."""
-        there = self._snapshot is not None and 1 <= call <= self._snapshot.calls
+        snapshot = self._snapshot
+        # Who goes on with a batch counts on from the calls on record: only the engine knows which are there.
+        there = snapshot is not None and (1 <= call <= snapshot.calls or snapshot.batch is not None)
         if not there:
             self.say(f"there is no call #{call}")
         return there
+
+    def on_call_screen_jump(self, event: CallScreen.Jump) -> None:
+        if self._open is not None:
+            self._open.show_call(event.call)
+
+    def on_call_screen_lost(self, event: CallScreen.Lost) -> None:
+        self.say(f"#{event.call} is not of this session; the record has it")
+        if self._open is not None and self._open.call == event.call:
+            self._open.dismiss()
 
     def on_call_screen_save(self, event: CallScreen.Save) -> None:
         self.steering.save(event.call)
@@ -252,6 +267,10 @@ class WeirApp(App[None]):
         """Move the number of streams at once."""
         self.steering.move_concurrency(direction)
 
+    def action_budget(self) -> None:
+        """Let a batch spend more."""
+        self.budget.ask()
+
     def action_stop_dispatching(self) -> None:
         """Send nothing more."""
         self.asking.stop_dispatching()
@@ -262,8 +281,7 @@ class WeirApp(App[None]):
 
     def action_picture(self) -> None:
         """Have the engine write a picture of the screen."""
-        self._send(SaveScreenshot(self.export_screenshot(title="weir")))
-        self.say("saving a picture of this screen", "accent")
+        self.steering.picture(lambda: self.export_screenshot(title="weir"))
 
     def action_light_or_dark(self) -> None:
         """Swap light and dark."""
@@ -309,6 +327,8 @@ class WeirApp(App[None]):
         if action == "open":
             view = self.main.view
             return self._open is None and (view.FILTERS or view.focused_call is not None)
+        if action == "budget":
+            return self._snapshot is not None and why_no_budget(self._snapshot) is None
         return True
 
     def _keys(self) -> list[KeyGroup]:
@@ -348,6 +368,8 @@ class WeirApp(App[None]):
                 self.steering.set_rate(rpm)
             case Order("concurrency", int(n)):
                 self.steering.set_concurrency(n)
+            case Order("budget", _, amount):
+                self.steering.raise_budget(amount)
             case Order("export", _, format):
                 self.asking.exported(format, self.main.watch_command())
             case Order("do", _, action):

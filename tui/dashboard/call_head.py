@@ -16,7 +16,7 @@ from tui.dashboard.bars import FAILED, LOOKS, REFUSED, TOO_MANY, Under, bar_cell
 from tui.dashboard.call_page import wrapped
 from tui.dashboard.paint import Piece, Row, width_of
 from tui.dashboard.pane import countdown_text, foot_lines
-from tui.dashboard.plain import cells, crop, plain_line
+from tui.dashboard.plain import cells, crop, crop_start, plain_line
 from tui.dashboard.rows import Rows
 from tui.dashboard.theme import MARKS, Ground, Ink, Theme
 from tui.dashboard.time_axis import TimeScale, TimeWindow
@@ -108,13 +108,24 @@ def _title(full: FullCall, width: int, theme: Theme, with_prompt: bool) -> Strip
     row.put(model, style("soft", "title"))
     room -= cells(model) + 2
     if with_prompt and room >= 8:
-        row.put("  ").put(crop(plain_line(pane.prompt), room), style("dim", "title"))
+        row.put("  ").put(
+            (crop_start if is_named(full) else crop)(plain_line(pane.prompt), room), style("dim", "title")
+        )
     return row.right(right).strip()
 
 
+def is_named(full: FullCall) -> bool:
+    """Lists call it by a name, a document's, and not by the start of its prompt."""
+    name, prompt = full.pane.prompt, full.prompt
+    return not plain_line(prompt[: 4 * len(name)]).startswith(plain_line(name))
+
+
 def _prompt(full: FullCall, width: int, theme: Theme) -> list[Strip]:
-    """The prompt's start."""
+    """The prompt's start; before it the document's name, where lists call the call by that."""
     row = Row(width, theme.style("text", _GROUND)).put("❯ ", theme.style("accent", _GROUND, True))
+    if is_named(full):
+        name = plain_line(full.pane.prompt)
+        row.put(crop_start(name, row.room - 1), theme.style("bright", _GROUND)).put("   ")
     words = crop(plain_line(full.prompt[: 4 * width]), row.room - 1)
     return [row.put(words, theme.style("soft", _GROUND)).strip()]
 
@@ -297,6 +308,9 @@ def _foot(full: FullCall, now: int, width: int, theme: Theme) -> list[Strip]:
     waits = countdown_text(full.pane, now)
     if waits is not None:
         lines.insert(0, (waits, "violet"))
+    if full.family is not None and full.family.cut_tokens:
+        cut = figures.exact(full.family.cut_tokens)
+        lines.append((crop(f"▲ cut: the last {cut} tokens of the document were not sent", room), "amber"))
     if full.buffered is not None:
         warning = f"▲ buffered upstream: {plain_line(full.buffered)}"
         lines += [(line, "amber") for line in wrapped(warning, room, 3)]

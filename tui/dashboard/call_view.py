@@ -10,6 +10,7 @@ from tui.core import figures
 from tui.core.calls import TERMINAL, State
 from tui.core.snapshot import FullCall
 from tui.dashboard.call_attempts import HEAD_ROWS, AttemptsPage
+from tui.dashboard.call_family import FAMILY_HEAD_ROWS, FamilyPage, is_family
 from tui.dashboard.call_page import Page, WordsPage, text_row
 from tui.dashboard.call_text import CallText, TextPage
 from tui.dashboard.paint import Piece, Row, width_of
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 PAGES = ("text", "attempts", "prompt", "request")
 """In the order of their keys."""
+FAMILY = "document"
+"""One more, where the call's document takes several calls."""
 
 
 class Spot(NamedTuple):
@@ -47,14 +50,21 @@ class Material(NamedTuple):
         return self.full.pane.state not in TERMINAL
 
 
-def pages_row(shown: str, wheres: list[list[Piece]], width: int, theme: Theme) -> tuple[Strip, list[Spot]]:
+def pages_of(full: FullCall) -> tuple[str, ...]:
+    """The pages that the call has."""
+    return (*PAGES, FAMILY) if is_family(full.family) else PAGES
+
+
+def pages_row(
+    shown: str, pages: tuple[str, ...], wheres: list[list[Piece]], width: int, theme: Theme
+) -> tuple[Strip, list[Spot]]:
     """The pages' names and, at the end, the first of `wheres` that fits; then what a click on the row means."""
     style = theme.style
     for words, where in [(words, where) for words in ("all", "shown") for where in [*wheres, []]]:
         row = Row(width, style("text", "title"))
         spots: list[Spot] = []
         fits = True
-        for number, name in enumerate(PAGES, start=1):
+        for number, name in enumerate(pages, start=1):
             lit = name == shown
             ground: Ground = "focus" if lit else "title"
             pieces: list[Piece] = [(f" {number}", style("accent", ground, True))]
@@ -77,14 +87,18 @@ class TextView(Rows):
     class Turned(Message):
         """Another page is shown."""
 
+    class Picked(Message):
+        """A call of the document was clicked."""
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.shown = PAGES[0]
+        self._turned_to = PAGES[0]
         self._text = TextPage()
         self._markdown: MarkdownPage | None = None
         """Made when it is first asked for: the parser and Rich's part are 200 ms of imports."""
         self._as_markdown = False
         self.attempts = AttemptsPage()
+        self.family = FamilyPage()
         self._prompt, self._request = WordsPage(), WordsPage()
         self._tops: dict[Page, int] = {}
         self._follow: dict[Page, bool] = {}
@@ -94,6 +108,16 @@ class TextView(Rows):
         self._working = False
 
     @property
+    def pages(self) -> tuple[str, ...]:
+        """Those that the call has."""
+        return PAGES if self._material is None else pages_of(self._material.full)
+
+    @property
+    def shown(self) -> str:
+        """The page that was turned to; where this call has no such page, its text."""
+        return self._turned_to if self._turned_to in self.pages else PAGES[0]
+
+    @property
     def markdown(self) -> "MarkdownPage | None":
         """The text as Markdown, when that is the way to read it now."""
         return self._markdown if self._as_markdown and self.shown == "text" else None
@@ -101,7 +125,9 @@ class TextView(Rows):
     @property
     def page(self) -> Page:
         """What is drawn. A text that is too long for Markdown is drawn as received."""
-        pages = {"attempts": self.attempts, "prompt": self._prompt, "request": self._request}
+        pages: dict[str, Page] = {
+            "attempts": self.attempts, "prompt": self._prompt, "request": self._request, FAMILY: self.family
+        }  # fmt: skip
         markdown = self.markdown
         return pages.get(self.shown, self._text if markdown is None or markdown.too_long else markdown)
 
@@ -129,6 +155,7 @@ class TextView(Rows):
         self._tops.clear()
         self._follow.clear()
         self.attempts.restart()
+        self.family.restart()
 
     def draw_again(self) -> None:
         """Size, colours, page or way of reading are others."""
@@ -153,6 +180,8 @@ class TextView(Rows):
             self._text.update(material.text, material.live)
         elif page is self.attempts:
             self.attempts.update(material.full)
+        elif page is self.family and material.full.family is not None:
+            self.family.update(material.full.family, material.full.pane.call)
         elif page is self._prompt:
             self._prompt.update(material.full.prompt)
         elif page is self._request:
@@ -195,7 +224,7 @@ class TextView(Rows):
         width, height = self.size
         theme, page = self.theme_now, self.page
         top = self._top
-        first, self._spots = pages_row(self.shown, self._wheres(top, material.live), width, theme)
+        first, self._spots = pages_row(self.shown, self.pages, self._wheres(top, material.live), width, theme)
         rows = [first]
         if self._note is not None:
             rows.append(text_row(crop(self._note, max(1, width - 4)), "amber", width, theme))
@@ -241,8 +270,8 @@ class TextView(Rows):
 
     def turn_to(self, name: str) -> None:
         """Show another page."""
-        if name != self.shown:
-            self.shown = name
+        if name in self.pages and name != self.shown:
+            self._turned_to = name
             self.draw_again()
             self.post_message(self.Turned())
 
@@ -266,6 +295,14 @@ class TextView(Rows):
             self._tops[self.attempts] = max(0, index + HEAD_ROWS + 1 - self._room)
             self.draw_again()
 
+    def choose_relative(self, by: int) -> None:
+        """Choose a call of the document further up or down."""
+        self.family.choose_by(by)
+        index = self.family.chosen + FAMILY_HEAD_ROWS
+        first = max(self._top, index + 1 - self._room)
+        self._tops[self.family] = 0 if index <= FAMILY_HEAD_ROWS else min(first, index)
+        self.draw_again()
+
     def on_resize(self) -> None:
         self.draw_again()
 
@@ -277,6 +314,9 @@ class TextView(Rows):
                     self.turn_to(spot.page)
         elif self.page is self.attempts:
             self._choose(self._top + event.y - 1 - HEAD_ROWS)
+        elif self.page is self.family and self.family.choose(self._top + event.y - 1 - FAMILY_HEAD_ROWS):
+            self.draw_again()
+            self.post_message(self.Picked())
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()

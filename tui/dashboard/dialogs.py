@@ -109,6 +109,8 @@ class Dialog(ModalScreen[Result], Generic[Result]):
 
     above = 0
     """Rows of margin that were drawn above those of `rows`."""
+    drawn_size = (0, 0)
+    """Columns and rows that were drawn, with margins."""
 
     def compose(self) -> ComposeResult:
         yield Box()
@@ -137,8 +139,8 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         made = self.rows(width if theme.colour else max(1, width - 2), height, theme)
         rows = boxed(made, height, theme)[: max(1, height)]
         self.above = (len(rows) - len(made)) // 2
-        box.styles.width = rows[0].cell_length if rows else 1
-        box.styles.height = max(1, len(rows))
+        self.drawn_size = (rows[0].cell_length if rows else 1, max(1, len(rows)))
+        box.styles.width, box.styles.height = self.drawn_size
         box.show(rows)
 
     def on_box_clicked(self, event: Box.Clicked) -> None:

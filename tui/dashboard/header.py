@@ -14,6 +14,7 @@ from textual.strip import Strip
 from tui.core import figures
 from tui.core.snapshot import Snapshot
 from tui.core.views import VIEWS
+from tui.dashboard.batch_header import finished_forms, money_row, progress_row
 from tui.dashboard.charts import bar
 from tui.dashboard.paint import Piece, Row, width_of
 from tui.dashboard.plain import cells, crop, plain_line
@@ -28,6 +29,9 @@ PHASES: dict[str, tuple[str, Ink]] = {
     "draining": ("◌", "amber"),
     "finished": ("✓", "green"),
 }
+
+_PLAYING = {"running": "playing", "paused": "standing still", "finished": "the end"}
+"""What the phases of a replay are called: nothing runs in it."""
 
 _ALL_STATES_WIDTH = 168
 """From this width on the calls' states are told apart more finely."""
@@ -56,6 +60,7 @@ def header_rows(
     The last of five or eight rows names the views, `shown` among them.
     """
     title = _title(snapshot, now, width, theme)
+    batch = snapshot.batch
     notice = notice_row(snapshot, now, width, theme)
     blank = Row(width, theme.style("text", GROUND)).strip()
     if height <= 1:
@@ -71,7 +76,7 @@ def header_rows(
     return [
         title,
         _progress(snapshot, now, width, theme),
-        blank,
+        blank if batch is None else money_row(snapshot, batch, width, theme),
         *_tall(figures_shown, width, theme),
         notice or blank,
         tabs,
@@ -99,12 +104,16 @@ def _title(snapshot: Snapshot, now: int, width: int, theme: Theme) -> Strip:
     row = Row(width, style("text", "title"))
     row.put(" ≋ weir ", style("accent", "title", True))
     glyph, ink = PHASES.get(run.phase, ("●", "accent"))
+    phase = _PLAYING.get(run.phase, run.phase) if run.replay else run.phase
+    if snapshot.batch is not None and snapshot.batch.asking is not None:
+        glyph, ink, phase = "‖", "amber", "waits for its budget"
     right: list[Piece] = [
-        (f"{glyph} {plain_line(run.phase)}", style(ink, "title", True)),
+        (f"{glyph} {plain_line(phase)}", style(ink, "title", True)),
         (f"  {figures.elapsed(run_time(snapshot, now))} ", style("bright", "title", True)),
     ]
     room = row.room - width_of(right) - 1
-    wanted: tuple[tuple[str, Ink], ...] = ((run.job, "soft"), (run.model, "bright"), (run.endpoint, "dim"))
+    job = f"replay of {run.job}" if run.replay and run.job else run.job
+    wanted: tuple[tuple[str, Ink], ...] = ((job, "soft"), (run.model, "bright"), (run.endpoint, "dim"))
     for text, name in wanted:
         text = plain_line(text)
         size = cells(text) + 2
@@ -117,6 +126,8 @@ def _title(snapshot: Snapshot, now: int, width: int, theme: Theme) -> Strip:
 
 def _progress(snapshot: Snapshot, now: int, width: int, theme: Theme) -> Strip:
     """The bar: calls that ended of those planned, or time that went by; then the same in figures."""
+    if snapshot.batch is not None:
+        return progress_row(snapshot, snapshot.batch, width, theme)
     style, run, ended = theme.style, snapshot.run, snapshot.counts.ended
     row = Row(width, style("text", GROUND)).put(" ")
     done = run.phase == "finished"
@@ -158,7 +169,12 @@ def notice_row(snapshot: Snapshot, now: int, width: int, theme: Theme) -> Strip 
     style, run = theme.style, snapshot.run
     row = Row(width, style("text", GROUND)).put(" ")
     said = False
-    if run.phase == "finished":
+    batch = snapshot.batch
+    if run.phase == "finished" and batch is not None:
+        forms = finished_forms(snapshot, batch, theme)
+        row.pieces(next((form for form in forms if width_of(form) < row.room), forms[-1]))
+        said = True
+    elif run.phase == "finished":
         counts = snapshot.counts
         bad = counts.failed + counts.broken + counts.refused
         row.put("✓ finished", style("green", GROUND, True))
@@ -166,6 +182,8 @@ def notice_row(snapshot: Snapshot, now: int, width: int, theme: Theme) -> Strip 
         text += f", {figures.exact(bad)} failed" if bad else ""
         text += f", {figures.exact(counts.cancelled)} cancelled" if counts.cancelled else ""
         hint: list[Piece] = [("  q", style("accent", GROUND, True)), (" quits", style("text", GROUND))]
+        if run.replay:
+            hint += [("  ,", style("accent", GROUND, True)), (" goes back", style("text", GROUND))]
         if width_of([(text, row.base), *hint]) <= row.room:
             row.put(text, style("text", GROUND))
         row.pieces(hint)
@@ -177,7 +195,11 @@ def notice_row(snapshot: Snapshot, now: int, width: int, theme: Theme) -> Strip 
             why = crop(": " + plain_line(snapshot.lane_closed_why), row.room - 1)
             row.put(why, style("amber", GROUND))
         said = True
-    if run.notice and row.room >= 12:
+    if batch is not None and batch.asking is not None:
+        row.put("‖ ", style("amber", GROUND, True)).put(crop(plain_line(batch.asking), row.room - 10))
+        row.put("  b", style("accent", GROUND, True)).put(" raise", style("text", GROUND))
+        said = True
+    elif run.notice and row.room >= 12:
         if said:
             row.put("   ")
         row.put("▲ ", style("amber", GROUND, True))
@@ -207,8 +229,9 @@ def _forms(shown: list[Tile], room: int, gap: int) -> list[tuple[Tile, list[Piec
     """The tiles that fit, each in as full a form as all of them allow; the highest rank goes first."""
     taken = list(shown)
     while taken:
-        ways = sorted(product(*(range(len(tile.inlines)) for tile in taken)), key=sum)
-        for way in ways:
+        ways = product(*(range(len(tile.inlines)) for tile in taken))
+        losses = [tile.loss for tile in taken]
+        for way in sorted(ways, key=lambda way: sum(form * loss for form, loss in zip(way, losses, strict=True))):
             forms = [tile.inlines[form] for tile, form in zip(taken, way, strict=True)]
             if sum(map(width_of, forms)) + gap * (len(forms) - 1) <= room:
                 return list(zip(taken, forms, strict=True))
@@ -236,6 +259,7 @@ def _inline_row(shown: list[Tile], width: int, theme: Theme) -> Strip:
 def _tall(shown: list[Tile], width: int, theme: Theme) -> list[Strip]:
     """Three rows: labels, values, charts."""
     style = theme.style
+    shown = [tile for tile in shown if tile.label]
     room = width - 2
     sizes = [tile.least for tile in shown]
     gap = 3

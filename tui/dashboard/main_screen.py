@@ -1,7 +1,7 @@
 """The screen of a run: header, one of the five views, last row. Knows which view is shown; sends nothing itself."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from textual.screen import Screen
 
 from tui.core import figures
 from tui.core.commands import Watch
-from tui.core.snapshot import Snapshot
+from tui.core.snapshot import RunView, Snapshot
 from tui.core.views import VIEWS
 from tui.dashboard.charts_view import ChartsView
 from tui.dashboard.command_line import FILTER, CommandLine
@@ -21,6 +21,7 @@ from tui.dashboard.footer import Footer, Hint
 from tui.dashboard.header import Header, header_height
 from tui.dashboard.limits import LimitsView
 from tui.dashboard.plain import crop
+from tui.dashboard.steerable import offered
 from tui.dashboard.table import TableView
 from tui.dashboard.theme import Ink
 from tui.dashboard.view import View
@@ -30,6 +31,9 @@ from tui.dashboard.waterfall import WaterfallView
 ESSENTIAL_HINTS: list[Hint] = [("q", "quit"), ("?", "keys")]
 STEERING_HINTS: list[Hint] = [("p", "pause"), ("[ ]", "rate"), ("{ }", "at once"), ("x", "stop")]
 FINISHED_HINTS: list[Hint] = [("e", "export"), ("S", "picture")]
+PLAYING_HINTS: list[Hint] = [("p", "pause"), (", .", "10 s"), ("[ ]", "speed")]
+BUDGET_HINT: Hint = ("b", "budget")
+"""Where a batch waits for more money."""
 
 _MOST_QUERY = 32
 """Cells of the filter in the last row."""
@@ -42,6 +46,15 @@ def _in_turns(turns: int, work: Callable[[], None]) -> None:
         loop.call_soon(_in_turns, turns - 1, work)
     else:
         work()
+
+
+def hints_for(run: RunView, of_view: Sequence[Hint]) -> list[Hint]:
+    """The keys worth a place in the last row, the most telling first: to play is what a replay is there for."""
+    if run.replay:
+        wanted = [*ESSENTIAL_HINTS, *PLAYING_HINTS, *of_view]
+    else:
+        wanted = [*ESSENTIAL_HINTS, *of_view, *(FINISHED_HINTS if run.phase == "finished" else STEERING_HINTS)]
+    return offered(wanted, run)
 
 
 class MainScreen(Screen[None]):
@@ -123,8 +136,8 @@ class MainScreen(Screen[None]):
     def _draw_around(self, snapshot: Snapshot, now: int, note: tuple[str, Ink] | None, charts_due: bool) -> None:
         view = self.view
         self.header.draw(snapshot, now, charts_due, self.shown)
-        finished = snapshot.run.phase == "finished"
-        hints = [*ESSENTIAL_HINTS, *view.HINTS, *(FINISHED_HINTS if finished else STEERING_HINTS)]
+        asked = [] if snapshot.batch is None or snapshot.batch.asking is None else [BUDGET_HINT]
+        hints = [*asked, *hints_for(snapshot.run, view.HINTS)]
         wrong = self._wrong(snapshot)
         # Lists say it above their rows.
         self.footer.draw(hints, note or (wrong if view is self.wall else None), self._where(snapshot))

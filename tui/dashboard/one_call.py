@@ -1,21 +1,24 @@
-"""One call in full: its figures and its time above, and four pages below. Says what it needs; sends nothing itself.
+"""One call in full: its figures and its time above, and pages below. Says what it needs; sends nothing itself.
 
 Text travels once: the whole of it when the call is opened, then its end (`wanted_focus`), put together in CallText.
 """
 
 from typing import ClassVar
 
+from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
 from tui.core import figures
+from tui.core.batch_view import FamilyView
 from tui.core.snapshot import FullCall, Snapshot
 from tui.dashboard.call_head import CallHead
 from tui.dashboard.call_text import CallText
-from tui.dashboard.call_view import PAGES, Material, TextView
+from tui.dashboard.call_view import FAMILY, PAGES, Material, TextView
 from tui.dashboard.footer import Footer, Hint
+from tui.dashboard.steerable import offered
 from tui.dashboard.theme import Ink
 from tui.dashboard.view import View
 
@@ -39,10 +42,11 @@ class CallScreen(Screen[None]):
         Binding("escape,backspace", "dismiss", "back to the run", key_display="Esc"),
         *(
             Binding(str(number), f"page('{name}')", f"page: {name}", key_display=str(number))
-            for number, name in enumerate(PAGES, start=1)
+            for number, name in enumerate((*PAGES, FAMILY), start=1)
         ),
         Binding("tab", "next_page(1)", "next page", key_display="Tab"),
         Binding("shift+tab", "next_page(-1)", "page before", key_display="⇧Tab"),
+        Binding("enter", "jump", "open that call of the document", key_display="⏎"),
         Binding("left", "go(-1)", "call before", key_display="←"),
         Binding("right", "go(1)", "next call", key_display="→"),
         Binding("up", "scroll_text(-1)", "scroll up", key_display="↑"),
@@ -66,6 +70,20 @@ class CallScreen(Screen[None]):
             super().__init__()
             self.by = by
 
+    class Jump(Message):
+        """Another call of the document is asked for."""
+
+        def __init__(self, call: int) -> None:
+            super().__init__()
+            self.call = call
+
+    class Lost(Message):
+        """The engine has no such call: its number is of an earlier session of the run, or a later one."""
+
+        def __init__(self, call: int) -> None:
+            super().__init__()
+            self.call = call
+
     class Save(Message):
         """The call is to be written to a file."""
 
@@ -84,12 +102,16 @@ class CallScreen(Screen[None]):
     def __init__(self, call: int) -> None:
         super().__init__()
         self.call = call
+        self._came_from: int | None = None
+        """The call that was shown before, until the engine has sent this one."""
         self.text = CallText()
         # Held, not looked for: see MainScreen.
         self._head = CallHead(id="call-head")
         self.view = TextView(id="call-text")
         """The pages."""
         self._footer = Footer(id="call-footer")
+        self._family: FamilyView | None = None
+        """Of the call that was shown last, until the engine has sent this one's."""
         self._begin()
 
     def _begin(self) -> None:
@@ -109,7 +131,7 @@ class CallScreen(Screen[None]):
     def show_call(self, call: int) -> None:
         """Show another call, on the same page."""
         if call != self.call:
-            self.call = call
+            self._came_from, self.call = self.call, call
             self.text = CallText()
             self._begin()
             self.view.restart()
@@ -135,20 +157,40 @@ class CallScreen(Screen[None]):
         """Show the call as `snapshot` has it; until it has, what its pane says."""
         view = self.view
         if figures_due:
-            self._footer.draw(hints(view.shown), note, "")
+            self._footer.draw(offered(hints(view.shown), snapshot.run), note, "")
         full = full_call(snapshot, self.call)
         if full is None:
+            if snapshot.watch.focus == self.call:
+                self._lost()
             return
+        self._came_from = None
+        full = self._with_family(full, in_full=full is snapshot.focus)
         self._take(full, snapshot)
         width, height = self.size
         if figures_due and width:
             self._head.draw(full, now, width, height)
         view.draw(Material(full, self.text, self._request, self._request_lost), charts_due)
 
+    def _lost(self) -> None:
+        """Back to where it came from; whoever opened it hears of it."""
+        lost, before = self.call, self._came_from
+        if before is not None:
+            self.show_call(before)
+            self._came_from = None
+        self.post_message(self.Lost(lost))
+
+    def _with_family(self, full: FullCall, in_full: bool) -> FullCall:
+        """The call with its document's calls: of a sibling they are known before the engine has sent it in full."""
+        if in_full:
+            self._family = full.family
+        elif self._family is not None and self.call in [member.call for member in self._family.members]:
+            return replace(full, family=self._family)
+        return full
+
     def _take(self, full: FullCall, snapshot: Snapshot) -> None:
         """Take in what the engine sent, and what has waited for it."""
         pane, watch = full.pane, snapshot.watch
-        in_full = full is snapshot.focus
+        in_full = snapshot.focus is not None and snapshot.focus.pane is full.pane
         # A picture answers the question that it was made with, which may be one from before.
         whole = in_full and watch.focus == self.call and watch.focus_tail is None
         self.text.take((pane.call, pane.attempt), pane.text, pane.text_end, whole)
@@ -176,7 +218,25 @@ class CallScreen(Screen[None]):
 
     def action_next_page(self, by: int) -> None:
         """Show the page that follows in order, round and round."""
-        self.view.turn_to(PAGES[(PAGES.index(self.view.shown) + by) % len(PAGES)])
+        pages = self.view.pages
+        self.view.turn_to(pages[(pages.index(self.view.shown) + by) % len(pages)])
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "jump":
+            return self.view.shown == FAMILY
+        return action != "page" or parameters[0] in self.view.pages
+
+    def action_jump(self) -> None:
+        """Open the call of the document that is chosen."""
+        member = self.view.family.chosen_member
+        if member is not None and member.call is None:
+            self._say("that call has not begun", "amber")
+        elif member is not None and member.call is not None and member.call != self.call:
+            self.post_message(self.Jump(member.call))
+
+    def on_text_view_picked(self) -> None:
+        """Open the call that was clicked."""
+        self.action_jump()
 
     def on_text_view_turned(self) -> None:
         """What is watched may be another thing."""
@@ -187,12 +247,15 @@ class CallScreen(Screen[None]):
         self.post_message(self.Go(by))
 
     def action_scroll_text(self, rows: int) -> None:
-        """Scroll by rows."""
-        self.view.scroll_by(rows)
+        """Scroll by rows; on the document's page move the choice."""
+        if self.view.shown == FAMILY:
+            self.view.choose_relative(rows)
+        else:
+            self.view.scroll_by(rows)
 
     def action_page_text(self, by: int) -> None:
         """Scroll by pages."""
-        self.view.scroll_by(by * self.view.page_rows)
+        self.action_scroll_text(by * self.view.page_rows)
 
     def action_markdown(self) -> None:
         """Show the text as Markdown, or as it was received."""
@@ -244,9 +307,11 @@ def hints(page: str) -> list[Hint]:
         "text": [("m", "Markdown"), ("y", "copy")],
         "attempts": [("n N", "attempt")],
         "request": [("Y", "copy")],
+        FAMILY: [("⏎", "open")],
     }
+    moves = "choose" if page == FAMILY else "scroll"
     others: list[Hint] = [("w", "save"), ("← →", "calls"), ("c", "cancel"), ("r", "retry"), ("?", "keys")]
-    return [("Esc", "back"), ("Tab", "page"), ("↑ ↓", "scroll"), *own.get(page, []), *others]
+    return [("Esc", "back"), ("Tab", "page"), ("↑ ↓", moves), *own.get(page, []), *others]
 
 
 def full_call(snapshot: Snapshot, call: int) -> FullCall | None:

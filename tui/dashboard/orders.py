@@ -1,11 +1,14 @@
 """What can be typed behind `:`. Reads a line; whoever asked does it.
 
 `:rpm 120` · `:rpm off` · `:concurrency 16` · `:table` · `:filter state:failed` · `:export csv` · `:12` (open call 12) ·
-`:pause` · `:retry` · `:stop` · `:help` · `:q`
+`:budget 5.00` (of a batch) · `:pause` · `:retry` · `:stop` · `:help` · `:q`
 """
 
+from decimal import Decimal
 from typing import NamedTuple
 
+from tui.core.budget import parse_budget
+from tui.core.errors import UsageError
 from tui.core.views import VIEWS
 
 MOST = {"call": 1_000_000_000, "rpm": 1_000_000, "concurrency": 10_000}
@@ -25,6 +28,7 @@ DEEDS = {
     "resume": "pause",
     "retry": "retry_failed",
     "stop": "stop_dispatching",
+    "budget": "budget",
     "picture": "picture",
     "theme": "light_or_dark",
     "trust": "trust",
@@ -41,7 +45,7 @@ class Order(NamedTuple):
     """A line that was understood."""
 
     verb: str
-    """`call`, `view`, `rpm`, `concurrency`, `filter`, `export` or `do`."""
+    """`call`, `view`, `rpm`, `concurrency`, `filter`, `export`, `budget` or `do`."""
     number: int | None = None
     text: str = ""
 
@@ -67,6 +71,8 @@ def parse_order(line: str) -> Order | None:
         if rest.lower() not in ("csv", "jsonl"):
             raise OrderError(":export takes csv or jsonl")
         return Order(verb, text=rest.lower())
+    if verb == "budget" and rest:
+        return Order(verb, text=format(parse_amount(rest), "f"))
     if rest:
         known = verb in VIEWS or verb in DEEDS
         raise OrderError(f":{verb} stands alone" if known else _unknown(verb))
@@ -78,6 +84,14 @@ def parse_order(line: str) -> Order | None:
     if verb in DEEDS:
         return Order("do", text=DEEDS[verb])
     raise OrderError(_unknown(verb))
+
+
+def parse_amount(text: str) -> Decimal:
+    """USD above 0, with a dollar sign or without; OrderError when it is something else."""
+    try:
+        return parse_budget(text.strip().removeprefix("$"))
+    except UsageError as error:
+        raise OrderError("an amount in USD above 0, such as 5 or 2.50") from error
 
 
 def _unknown(verb: str) -> str:

@@ -10,7 +10,7 @@ from tui.core import figures
 from tui.core.calls import TERMINAL, State
 from tui.core.snapshot import Pane
 from tui.dashboard.paint import Piece, Row, width_of
-from tui.dashboard.plain import cells, crop, plain_line
+from tui.dashboard.plain import cells, crop, crop_start, plain_line
 from tui.dashboard.theme import MARKS, Ground, Ink, Mark, Theme
 from tui.dashboard.wrap import Tail, Wrap
 
@@ -40,6 +40,8 @@ class PaneView:
         self.width = width
         self.height = height
         self.theme = theme
+        self.named = False
+        """Calls are called by their documents: the title has that, and not the model, which all share."""
         self.rows: list[Strip] = []
         self.pane: Pane | None = None
         self._focused = False
@@ -105,7 +107,7 @@ class PaneView:
         return Row(self.width, style("text", ground)).put(edge, style(ink, edge_ground)).put(" ")
 
     def _title(self, pane: Pane, focused: bool, made: dict[tuple[object, ...], Strip]) -> Strip:
-        key = ("title", pane.call, pane.state, pane.model, pane.prompt, pane.warmup, focused)
+        key = ("title", pane.call, pane.state, pane.model, pane.prompt, pane.warmup, focused, self.named)
         strip = self._cached(key, made)
         if strip is None:
             strip = made[key] = self._make_title(pane, focused)
@@ -122,11 +124,12 @@ class PaneView:
         spelled = self.width >= _WIDE_TITLE or pane.state in (State.FAILED, State.BROKEN)
         room = row.room - (width_of(end) if spelled else 1)
         model = crop(plain_line(pane.model), max(6, min(24, room // 2)))
-        if cells(model) <= room:
+        if cells(model) <= room and not self.named:
             row.put(f"{model} ", style("soft", ground))
             room -= cells(model) + 1
         if room >= 6:
-            row.put(crop(plain_line(pane.prompt), room - 1), style("dim", ground))
+            shorten, ink = (crop_start, "soft") if self.named else (crop, "dim")
+            row.put(shorten(plain_line(pane.prompt), room - 1), style(ink, ground))
         if spelled:
             row.right(end)
         return row.strip()

@@ -70,3 +70,13 @@ def crop(text: str, width: int) -> str:
     if cells(text) <= width:
         return text
     return text[: fitting(text, width - 1)].rstrip() + "…"
+
+
+def crop_start(text: str, width: int) -> str:
+    """Plain `text` in at most `width` cells, without its start where it is longer: of a path the name matters."""
+    if width <= 0:
+        return ""
+    if cells(text) <= width:
+        return text
+    kept = fitting(text[::-1], width - 1)
+    return "…" + text[len(text) - kept :].lstrip()

@@ -131,7 +131,7 @@ class TableView(ListView):
                 self._model_width = max(self._model_width, cells(plain_line(row.model)))
         several = len(self._models | {snapshot.run.model}) > 1
         width, theme, filters = max(0, self.size.width - 1), self.theme_now, tuple(self.get_line_filters())
-        self._layout = lay_out(width, self._last_id, self._model_width, several, self.order)
+        self._layout = lay_out(width, self._last_id, self._model_width, several, self.order, snapshot.batch is not None)
         dress = (self._layout, self.order, self.descending, theme, filters)
         if dress != self._dress:
             self._dress = dress

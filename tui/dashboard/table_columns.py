@@ -23,6 +23,13 @@ _WORD = 2 + max(len(mark.word) for mark in MARKS.values())
 LEAST_PROMPT = 12
 """What there must be for a prompt to be worth its place."""
 
+_LEAST_NAME = 26
+"""What documents' names keep: they tell one call from another."""
+_BEFORE_NAMES = ("status", "ttft", "prompt")
+
+NAMED = "document"
+"""What the column of prompts holds in a batch."""
+
 _FAIR_PROMPT = 18
 """What the prompt keeps when the figures of less interest come in."""
 
@@ -97,6 +104,8 @@ class Layout(NamedTuple):
     places: tuple[Place, ...]
     words: bool
     """States are spelled out."""
+    named: bool = False
+    """Calls are called by their documents: that says more than why one failed, and stands first."""
 
     def column_at(self, x: int) -> Column | None:
         """The column that cell `x` belongs to; a gap belongs to the column on its right."""
@@ -108,7 +117,9 @@ def _gap(column: Column) -> int:
 
 
 @lru_cache(maxsize=64)
-def lay_out(width: int, last_id: int, model_width: int, several_models: bool, order: str) -> Layout:
+def lay_out(
+    width: int, last_id: int, model_width: int, several_models: bool, order: str, named: bool = False
+) -> Layout:
     """The columns that fit into `width` cells: by rank, but the one that is sorted by is always among them.
 
     `last_id` and `model_width` say how much there is to be shown of ids and models.
@@ -126,6 +137,8 @@ def lay_out(width: int, last_id: int, model_width: int, several_models: bool, or
     if order not in taken:
         ranked.sort(key=lambda entry: entry[0] != order)
     for name, prompt in ranked:
+        if named and name not in _BEFORE_NAMES:
+            prompt = max(prompt, _LEAST_NAME)
         size = _WORD - sizes["state"] if name == "words" else sizes[name] + _gap(BY_ORDER[name])
         spare = room - size + sizes["prompt"]
         if size <= room and (prompt <= spare or "prompt" not in taken or name == order):
@@ -142,7 +155,7 @@ def lay_out(width: int, last_id: int, model_width: int, several_models: bool, or
             at += _gap(column) if column.order != "id" else 0
             places.append(Place(column, at, sizes[column.order]))
             at += sizes[column.order]
-    return Layout(width, tuple(places), "words" in taken)
+    return Layout(width, tuple(places), "words" in taken, named)
 
 
 def head_strip(layout: Layout, order: str, descending: bool, style: Palette) -> Strip:
@@ -152,6 +165,8 @@ def head_strip(layout: Layout, order: str, descending: bool, style: Palette) -> 
     for column, start, width in layout.places:
         lit = column.order == order
         text = column.head if column.order != "state" or layout.words else ""
+        if column.order == "prompt" and layout.named:
+            text = NAMED
         if lit:
             text = mark + text if column.right else f"{text} {mark}".lstrip()
         row.to(start)

@@ -10,7 +10,7 @@ from textual.strip import Strip
 from tui.core import figures
 from tui.core.calls import TERMINAL, State
 from tui.core.views import CallRow
-from tui.dashboard.plain import cells, crop, plain_line
+from tui.dashboard.plain import cells, crop, crop_start, plain_line
 from tui.dashboard.table_columns import GROUND, LEAST_PROMPT, Layout
 from tui.dashboard.theme import MARKS, Ground, Ink, Palette
 
@@ -43,7 +43,7 @@ def row_segments(row: CallRow, layout: Layout, focused: bool, style: Palette) ->
             text = before + _cropped(row.model, width)
             line.put(text, cells(text), style("dim", ground))
         else:
-            for text, ink in _prompt(row, width):
+            for text, ink in _prompt(row, width, layout.named):
                 line.put(before + text, len(before) + cells(text), style(ink, ground))
                 before = ""
     return line.segments(layout.width, style("text", ground))
@@ -93,6 +93,7 @@ def _cropped(text: str, width: int) -> str:
     return crop(plain_line(text), width)
 
 
+_LEAST_ERROR = 24
 _ERROR_INKS: dict[State, Ink] = {
     State.BACKING_OFF: "violet",
     State.FAILED: "red",
@@ -103,8 +104,21 @@ _ERROR_INKS: dict[State, Ink] = {
 """States in which the error says more than the prompt."""
 
 
-def _prompt(row: CallRow, width: int) -> list[tuple[str, Ink]]:
-    """What is special about a call, then its error if it is in trouble, then its prompt."""
+@lru_cache(maxsize=1024)
+def _named(text: str, width: int) -> str:
+    return crop_start(plain_line(text), width)
+
+
+def _error(row: CallRow) -> str:
+    """Why it failed, without the status, which has a column of its own."""
+    return (row.error or "").removeprefix(f"HTTP {row.status}: ")
+
+
+def _prompt(row: CallRow, width: int, named: bool) -> list[tuple[str, Ink]]:
+    """What is special about a call, then its error if it is in trouble, then its prompt.
+
+    `named`: it has its document's name for a prompt, which stands before the error.
+    """
     pieces: list[tuple[str, Ink]] = []
     marks: list[tuple[str, Ink]] = []
     if row.warmup:
@@ -116,9 +130,15 @@ def _prompt(row: CallRow, width: int) -> list[tuple[str, Ink]]:
         if len(text) <= room:
             pieces.append((text, ink))
             room -= len(text)
-    if row.error and row.state in _ERROR_INKS:
-        # Its status has a column of its own.
-        error = _cropped(row.error.removeprefix(f"HTTP {row.status}: "), room)
+    in_trouble = row.error is not None and row.state in _ERROR_INKS
+    if named:
+        name = _named(row.prompt, room if not in_trouble else max(room // 2, room - _LEAST_ERROR))
+        pieces.append((name, "soft" if row.state in TERMINAL else "text"))
+        room -= cells(name) + 2
+        if in_trouble and room >= LEAST_PROMPT:
+            pieces.append(("  " + _cropped(_error(row), room), _ERROR_INKS[row.state]))
+    elif in_trouble:
+        error = _cropped(_error(row), room)
         pieces.append((error, _ERROR_INKS[row.state]))
         room -= cells(error) + 2
         if room >= LEAST_PROMPT:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from rich.style import Style
 
 from tui.core import figures
+from tui.core.batch_view import BatchView
 from tui.core.snapshot import Counts, Snapshot
 from tui.core.views import GoodputView
+from tui.dashboard.batch_header import money_forms
 from tui.dashboard.charts import bar, shares, sparkline
 from tui.dashboard.paint import Piece, width_of
 from tui.dashboard.theme import Ground, Ink, Theme
@@ -22,6 +24,7 @@ class Tile:
     rank: int
     """0 is shown first when there is room for a few only."""
     label: list[Piece]
+    """Empty: on tall screens another row says it."""
     value: list[Piece]
     inlines: list[list[Piece]]
     """Label and value on one line, for small screens: from the fullest form to the shortest."""
@@ -32,7 +35,9 @@ class Tile:
     parts: list[tuple[int, Ink]] = field(default_factory=list)
     """Numbers whose proportion is drawn as a bar of colours."""
     of_calls: bool = False
-    """It counts calls and tries; the others measure."""
+    """It stands in the first of two lines: it counts calls, or what comes of them; the others measure."""
+    loss: int = 1
+    """How much is lost with each shorter form of it."""
 
     @property
     def least(self) -> int:
@@ -72,7 +77,7 @@ class Tile:
 
 def tiles(snapshot: Snapshot, theme: Theme, wide: bool) -> list[Tile]:
     """All tiles from left to right; `wide` tells the states of calls apart more finely."""
-    limit = snapshot.run.tpm_limit
+    limit, batch = snapshot.run.tpm_limit, snapshot.batch
     return [
         _calls(snapshot, theme, wide),
         _requests(snapshot, theme),
@@ -81,7 +86,7 @@ def tiles(snapshot: Snapshot, theme: Theme, wide: bool) -> list[Tile]:
         _ttft(snapshot, theme),
         *([_goodput(snapshot.goodput, theme)] if snapshot.goodput is not None else []),
         _retries(snapshot, theme),
-        _cost(snapshot, theme),
+        _cost(snapshot, theme) if batch is None else _money(snapshot, batch, theme),
     ]
 
 
@@ -217,7 +222,7 @@ def _retries(snapshot: Snapshot, theme: Theme) -> Tile:
             [("↻ ", lit), (retries, lit), (" retries", dim), ("  429s ", dim), (http_429, refused)],
             [("↻ ", lit), (retries, lit), ("  429s ", dim), (http_429, refused)],
         ],
-        of_calls=True,
+        of_calls=snapshot.batch is None,
     )
 
 
@@ -226,3 +231,8 @@ def _cost(snapshot: Snapshot, theme: Theme) -> Tile:
     label, value, inline = _named(theme, "cost", text.ljust(9))
     # A dollar sign says what it is; a lone question mark would not.
     return Tile(3, label, value, [inline if snapshot.cost.usd is None else value])
+
+
+def _money(snapshot: Snapshot, batch: BatchView, theme: Theme) -> Tile:
+    """What a batch costs and may cost; the calls' words go before the least of it does."""
+    return Tile(0, [], [], money_forms(snapshot, batch, theme), of_calls=True, loss=3)

@@ -132,6 +132,8 @@ class Wall(View):
             self._wanted = wanted
             self._lay_out()
         self._ensure_size()
+        for view in self._views:
+            view.named = snapshot.batch is not None
         if (snapshot.watch.everything, snapshot.watch.order) != (self.everything, self.order):
             return  # a picture from before the swap: its places are not those of this wall
         self._drawn_first = self.first

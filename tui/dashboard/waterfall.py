@@ -161,7 +161,7 @@ class WaterfallView(ListView):
         self._show(snapshot, now)
 
     def _show(self, snapshot: Snapshot, now: int) -> None:
-        place = columns(max(0, self.size.width - 1), self._last_id)
+        place = columns(max(0, self.size.width - 1), self._last_id, snapshot.batch is not None)
         self._lay_out(place, self._look_at(snapshot, now, place), now)
         self.show(self._rows_of(snapshot, now))
 

@@ -13,7 +13,8 @@ from tui.core.calls import TERMINAL
 from tui.core.views import Bar
 from tui.dashboard.bars import FAILED, LOOKS, REFUSED, TICK, TOO_MANY, Part, Under, bar_cells, parts, row_pieces
 from tui.dashboard.paint import Piece, Row, width_of
-from tui.dashboard.plain import crop, plain_line
+from tui.dashboard.plain import crop, crop_start, plain_line
+from tui.dashboard.table_columns import NAMED
 from tui.dashboard.theme import MARKS, Ground, Ink, Palette
 from tui.dashboard.time_axis import Tick, TimeScale
 
@@ -38,9 +39,11 @@ class Columns(NamedTuple):
     """Where the axis begins."""
     plot: int
     total: int
+    named: bool = False
+    """Calls are called by their documents."""
 
 
-def columns(width: int, last_id: int) -> Columns:
+def columns(width: int, last_id: int, named: bool = False) -> Columns:
     """The columns of rows of `width` cells, none of which depends on what moves while one looks.
 
     The bars get three fifths of a wide screen and nearly all of a narrow one.
@@ -52,7 +55,7 @@ def columns(width: int, last_id: int) -> Columns:
     prompt = min(48, 16 + (width - 96) // 4) if width >= 96 else 0
     total = _TOTAL if width >= 72 else 0
     plot_x = min(width, 1 + (id_cells + 1 if id_cells else 0) + 2 + (model + 2 if model else 0) + prompt + bool(prompt))
-    return Columns(width, id_cells, model, prompt, plot_x, max(0, width - plot_x - total), total)
+    return Columns(width, id_cells, model, prompt, plot_x, max(0, width - plot_x - total), total, named)
 
 
 def under(place: Columns, ticks: Sequence[Tick], now_cell: int) -> Under:
@@ -73,7 +76,7 @@ def head_strip(place: Columns, ticks: Sequence[Tick], now_cell: int, style: Pale
     if place.model:
         row.put("model", soft).to(place.id + 4 + place.model + 2)
     if place.prompt:
-        row.put("prompt", soft)
+        row.put(NAMED if place.named else "prompt", soft)
     row.to(place.plot_x)
     end = place.plot_x + place.plot
     for tick in ticks:
@@ -107,7 +110,8 @@ def label_strip(bar: Bar, place: Columns, focused: bool, style: Palette) -> Stri
         if bar.warmup:
             row.put("warm-up ", style("blue", ground))
             room -= 8
-        row.put(crop(plain_line(bar.prompt), room), dim if bar.state in TERMINAL else soft)
+        shorten = crop_start if place.named else crop
+        row.put(shorten(plain_line(bar.prompt), room), dim if bar.state in TERMINAL else soft)
     return row.strip()
 
 
