@@ -36,6 +36,8 @@ def progress_line(snapshot: Snapshot) -> str:
     parts.append(f"{rate(snapshot.tokens_per_s)} tok/s")
     if snapshot.ttft is not None:
         parts.append(f"TTFT p50 {ms(snapshot.ttft.p50)} p99 {ms(snapshot.ttft.p99)}")
+    if snapshot.overdue:
+        parts.append(f"{count(snapshot.overdue)} due")
     if snapshot.dispatch_error is not None:
         parts.append(f"schedule kept to {ms(snapshot.dispatch_error.p99)} p99")
     if snapshot.goodput is not None and snapshot.goodput.ended:

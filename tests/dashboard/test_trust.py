@@ -53,5 +53,18 @@ def test_skipped_pictures_doubt_the_screen_and_not_the_timing(skipped: int, wort
     assert ("no figure suffers" in said(shown)) == bool(skipped)
 
 
+@pytest.mark.parametrize(("ms", "worth"), [(2, GOOD), (10, DOUBTFUL), (50, BAD)])
+def test_a_schedule_is_judged_by_what_we_were_late_by(ms: float, worth: Grade) -> None:
+    assert "schedule" not in said(QUIET)
+    shown = replace(QUIET, dispatch_error=lag(ms))
+    assert grade(shown) == worth
+    assert "after due, where a slot stood ready" in said(shown)
+
+
+def test_calls_that_are_due_and_wait_for_a_slot_are_counted() -> None:
+    assert "1 call is due" in said(replace(QUIET, overdue=1))
+    assert "1,200 calls are due" in said(replace(QUIET, overdue=1200))
+
+
 def test_the_worst_doubt_counts() -> None:
     assert grade(replace(QUIET, ttft=TTFT, late=500, frames_dropped=900)) == BAD

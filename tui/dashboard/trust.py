@@ -4,6 +4,7 @@ The thresholds are ours: a lag of 10 ms is a hundredth of a usual TTFT, and one 
 Nothing is called good before it was measured. Pure: a Snapshot in, a grade and sentences out.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from tui.core import figures
@@ -51,7 +52,11 @@ def grade(snapshot: Snapshot) -> Grade:
 
 def doubts(snapshot: Snapshot) -> list[Doubt]:
     """What was looked at, each with its grade."""
-    return [_lag(snapshot), _late(snapshot), _shared(snapshot), _skipped(snapshot)]
+    return [
+        *(doubt(snapshot) for doubt in (_lag, _late, _shared)),
+        *_schedule(snapshot),
+        _skipped(snapshot),
+    ]
 
 
 def _lag(snapshot: Snapshot) -> Doubt:
@@ -88,6 +93,20 @@ def _shared(snapshot: Snapshot) -> Doubt:
     worth = DOUBTFUL if snapshot.shared > _SHARED_SHARE * n else GOOD
     words = f"{figures.exact(snapshot.shared)} of {figures.exact(n)} first tokens came in one read with further text"
     return Doubt(worth, words + (": their TTFT is an upper bound" if snapshot.shared else ""))
+
+
+def _schedule(snapshot: Snapshot) -> Iterator[Doubt]:
+    """Of an open loop: how well its arrivals are kept, where that is our own doing, and who waits for a slot."""
+    error = snapshot.dispatch_error
+    if error is not None:
+        worth = BAD if error.p99 >= _LAG_RED_NS else DOUBTFUL if error.p99 >= _LAG_AMBER_NS else GOOD
+        late = f"p50 {figures.ms(error.p50)}, p99 {figures.ms(error.p99)}"
+        yield Doubt(worth, f"schedule: sent {late} after due, where a slot stood ready")
+    if snapshot.overdue:
+        calls = "1 call is" if snapshot.overdue == 1 else f"{figures.exact(snapshot.overdue)} calls are"
+        yield Doubt(
+            GOOD, f"{calls} due and without a slot: a limit or --concurrency holds them, and it counts as queue"
+        )
 
 
 def _skipped(snapshot: Snapshot) -> Doubt:
