@@ -135,6 +135,10 @@ def summary_text(figures: Mapping[str, Any], notes: Mapping[str, str | None]) ->
     if (error := figures.get("dispatch_error_s")) is not None:
         late = "   ".join(f"{name} {_s(error[name])}" for name in ("p50", "p99", "max"))
         rows.append(("schedule", f"sent {late} after due, where a slot stood ready ({exact(error['n'])} calls)"))
+    if (adapted := figures.get("adapted")) is not None:
+        words = [clean_line(sentence) for sentence in adapted["belief"]] or ["nothing was learned"]
+        rows.append(("adapted", words[0]))
+        rows.extend(("", sentence) for sentence in words[1:])
     rows.extend(_goals(figures))
     if notes.get("wire"):
         rows.append(("wire", str(notes["wire"])))
@@ -281,6 +285,7 @@ def _bars(values: Sequence[float | None]) -> list[str]:
 def troubles_text(figures: Mapping[str, Any], most: int = 5) -> str:
     """Why calls are not done, most frequent first, each line ended; with a hint for each kind of trouble."""
     errors = figures["errors"]
+    most += len(errors) == most + 1  # to say that there is one more takes the line that it would take
     lines = [f"  {each['n']:>5} × {clean_line(each['error'])}" for each in errors[:most]]
     if len(errors) > most:
         lines.append(f"        … and further errors ({len(errors) - most} kinds); see summary.json")

@@ -11,7 +11,6 @@ from tui.core.calls import State, Usage
 from tui.core.clock import NS_PER_S
 from tui.core.entries import AttemptEntry, CallEntry
 from tui.core.ledger import Ledger
-from tui.core.live_tokens import estimated_tokens
 from tui.core.money import NOTHING, UNPRICED, CostSource, Money, cost_of
 from tui.core.secrets import NO_MASK, Mask
 from tui.core.untrusted import clean_line
@@ -96,7 +95,8 @@ def running_money(ledger: Ledger, call: CallEntry, n: int) -> Money:
     price = ledger.prices.get(call.model)
     if call.state not in (State.CONNECTING, State.STREAMING) or price is None:
         return NOTHING
-    return Money(cost_of(Usage(estimated_tokens(len(call.prompt)), n), price), CostSource.ESTIMATED)
+    prompt = round(len(call.prompt) * ledger.prompt_tokens_per_char)
+    return Money(cost_of(Usage(prompt, n), price), CostSource.ESTIMATED)
 
 
 def money(ledger: Ledger, call: CallEntry, n: int) -> Money:

@@ -152,6 +152,10 @@ class Ledger:
         self.measured_usage = Usage()
         self.usage_sources: set[str] = set()
         self.running_chars = 0
+        self.running_prompt_chars = 0
+        """Of the prompts, as far as they are kept, of the attempts on the wire."""
+        self._known_prompt_chars = 0
+        self._known_prompt_tokens = 0
         self._known_attempts = 0
         self._known_chars = 0
         self._known_tokens = 0
@@ -216,6 +220,10 @@ class Ledger:
         call.finish_reasons.clear()
         call.samples.clear()
         self.in_flight += 1
+        self.running_prompt_chars += len(call.prompt)
+        if call.warmup and self.measured_from is not None:
+            # Who waits behind the warm-up waits for that, and not for what is measured.
+            self.measured_from = max(self.measured_from, fact.at)
         self._move(call, State.CONNECTING, fact.at)
         retry = len(call.attempts) > 1
         self.attempts += 1
@@ -326,6 +334,7 @@ class Ledger:
         attempt = call.attempts[-1]
         attempt.ended_at = fact.at
         self.in_flight -= 1
+        self.running_prompt_chars -= len(call.prompt)
         self._gauge(fact.at)
         attempt.error = clean_line(fact.error) if fact.error is not None else None
         attempt.possibly_billed = fact.possibly_billed
@@ -358,6 +367,8 @@ class Ledger:
         assert usage is not None
         self.usage = add_usage(self.usage, usage)
         self._known_attempts += 1
+        self._known_prompt_chars += len(call.prompt)
+        self._known_prompt_tokens += usage.prompt
         if not call.warmup:
             self.measured_usage = add_usage(self.measured_usage, usage)
             self.usage_sources.add(source)
@@ -486,6 +497,11 @@ class Ledger:
     def mean_prompt_tokens(self) -> float:
         """Of the attempts whose tokens are known; 0 before the first one."""
         return self.usage.prompt / self._known_attempts if self._known_attempts else 0.0
+
+    @property
+    def prompt_tokens_per_char(self) -> float:
+        """Learned from the attempts whose tokens are known; a quarter before the first one."""
+        return self._known_prompt_tokens / self._known_prompt_chars if self._known_prompt_chars else 0.25
 
     @property
     def tokens_per_char(self) -> float:

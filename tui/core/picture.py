@@ -176,10 +176,11 @@ def _priced(ledger: Ledger, model: str, money: Money) -> Money:
 
 
 def _all_running_cost(ledger: Ledger, card: RunCard) -> Money:
-    """What the attempts under way cost: characters and the mean prompt are the estimate, so that it costs no walk."""
+    """What the attempts under way cost, by their characters, so that it costs no walk."""
     running = ledger.states[State.CONNECTING] + ledger.states[State.STREAMING]
     price = ledger.prices.get(card.model)
     if not running or price is None:
         return NOTHING
-    usage = Usage(round(running * ledger.mean_prompt_tokens), round(ledger.running_chars * ledger.tokens_per_char))
+    prompts = round(ledger.running_prompt_chars * ledger.prompt_tokens_per_char)
+    usage = Usage(prompts, round(ledger.running_chars * ledger.tokens_per_char))
     return Money(cost_of(usage, price), CostSource.ESTIMATED)

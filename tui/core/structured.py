@@ -45,7 +45,8 @@ def parse_answer(text: str) -> Any:
     except NotJson:
         raise
     except json.JSONDecodeError as error:
-        raise NotJson(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+        what = error.msg.removesuffix(" at")  # "Unterminated string starting at"
+        raise NotJson(f"not JSON: {what} at line {error.lineno}, column {error.colno}") from error
     except RecursionError as error:
         raise NotJson("nested too deeply") from error
     except ValueError as error:  # Python reads no whole number of more than 4,300 digits

@@ -4,6 +4,7 @@ The decisions are those of core/adapt.py.
 """
 
 import asyncio
+from typing import Any
 
 from tui.core.adapt import Pace, Pacer
 from tui.core.adapt_seen import seen
@@ -44,6 +45,16 @@ class Adapter:
     def belief(self) -> tuple[str, ...]:
         """What it believes of the server's limits, and why."""
         return self._pacer.belief
+
+    def found(self) -> dict[str, Any]:
+        """What it has come to, for the summary."""
+        limiter = self._limiter
+        return {
+            "rpm": limiter.rpm,
+            "tpm": limiter.tpm,
+            "concurrency": self._pool.concurrency,
+            "belief": list(self.belief),
+        }
 
     async def run(self) -> None:
         """Adapt until cancelled."""
