@@ -405,3 +405,12 @@ async def test_random_ends_cancellations_and_numbers_never_admit_more_than_the_n
         await wire.end_all()
         assert limiter.gauges.in_limiter == 0
         assert wire.on_it == []
+
+
+async def test_what_an_earlier_session_sent_is_in_the_window_until_a_minute_has_passed():
+    limiter, began = Limiter(rpm=60, burst=60), asyncio.get_running_loop().time()
+    limiter.remember([70.0, 50.0, *([20.0] * 39)])
+    instants = [at - began for at in await admissions(limiter, 60)]
+    assert sum(at < 9 for at in instants) == 20
+    assert sum(at < 39 for at in instants) == 21
+    assert max(instants) < 62

@@ -60,6 +60,9 @@ class Disk:
     def end_corpus(self, last_number: int) -> None:
         self.ended = last_number
 
+    async def room(self) -> None:
+        return
+
 
 class Session:
     """One session of a batch: `plans` over `disk`."""

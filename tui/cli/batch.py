@@ -1,29 +1,18 @@
 """`weir batch`: one prompt over many documents, each a live stream, with results that survive whatever happens."""
 
 import argparse
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.cli.batch_question import check_bounded, question_of, reduction_of
-from tui.cli.batch_settings import (
-    Earlier,
-    batch_fields,
-    check_headers,
-    forget_defaults,
-    kept,
-    read_texts,
-    same_question,
-    settle,
-)
+from tui.cli.batch_settings import check_headers, check_no_secret, forget_defaults, kept, read_texts, settle
 from tui.cli.goals import add_goals
 from tui.cli.parsing import Parser, whole
 from tui.cli.target import add_target
 from tui.core.errors import UsageError
-from tui.core.untrusted import clean_line
 
 if TYPE_CHECKING:
+    from tui.cli.batch_earlier import Earlier
     from tui.cli.batch_running import Batch
 
 EXAMPLES = """examples:
@@ -43,7 +32,7 @@ asked for again. Results come in the order of the documents; of one that failed,
 exit codes: 0 every document done · 1 some failed · 2 usage error · 3 a --fail-if condition holds ·
             4 the budget was reached · 130 interrupted; after 1, 4 and 130 --resume goes on
 """
-BATCH, STDIN = "batch", "-"
+RUNS = Path("weir-runs")
 DEFAULT_CONCURRENCY = 8
 DEFAULT_RETRIES = 5
 
@@ -55,6 +44,7 @@ def add_batch(verbs: "argparse._SubParsersAction[Parser]") -> None:
     what.add_argument(
         "documents",
         nargs="*",
+        default=[],
         metavar="DOCS",
         help="files, folders, .jsonl or .csv files of rows, or - for JSONL on stdin",
     )
@@ -125,7 +115,7 @@ def add_batch(verbs: "argparse._SubParsersAction[Parser]") -> None:
     result.add_argument(
         "--runs",
         type=Path,
-        default=Path("weir-runs"),
+        default=RUNS,
         metavar="DIR",
         help="where run folders go (default: weir-runs)",
     )
@@ -141,18 +131,20 @@ def add_batch(verbs: "argparse._SubParsersAction[Parser]") -> None:
 
 def run_batch(args: argparse.Namespace, defaults: dict[str, Any]) -> int:
     """Settle what was asked for; then estimate it, run it, or go on with it."""
+    from tui.cli.batch_earlier import as_before, resumed, same_unfinished
     from tui.cli.batch_running import run_to_its_end
 
     read_texts(args)
     if args.retry_failed and args.resume is None:
         raise UsageError("--retry-failed", "says nothing without --resume", "add --resume last")
-    earlier = _resumed(args)
+    earlier = resumed(args)
+    at_hand, named_here = RUNS.absolute(), bool(args.documents)
     settle(args, None if earlier is None else earlier.settings, defaults)
     if earlier is None and not args.dry_run:
-        earlier = _same_unfinished(args)
+        earlier = same_unfinished(args, at_hand)
     if earlier is not None:
-        _as_before(args, earlier)
-    batch = _batch(args, earlier)
+        as_before(args, earlier, named_here)
+    batch = _batch(args, earlier, at_hand)
     if args.dry_run:
         from tui.cli.batch_estimate import estimate
 
@@ -165,7 +157,7 @@ def run_batch(args: argparse.Namespace, defaults: dict[str, Any]) -> int:
     return run_to_its_end(batch, args.ui, args.summary == "json")
 
 
-def _batch(args: argparse.Namespace, earlier: "Earlier | None") -> "Batch":
+def _batch(args: argparse.Namespace, earlier: "Earlier | None", at_hand: Path) -> "Batch":
     """Everything that a batch needs, checked, before anything is sent."""
     import asyncio
 
@@ -197,7 +189,8 @@ def _batch(args: argparse.Namespace, earlier: "Earlier | None") -> "Batch":
         long=args.long,
     )
     check_corpus(corpus)
-    endpoint, params = endpoint_from(args), params_from(args)
+    endpoint, params, settings = endpoint_from(args), params_from(args), kept(args)
+    check_no_secret(settings, endpoint.secrets)
     goals = goals_from(args)
     price = parse_price(args.price) if args.price is not None else None
     if goals.budget_usd is not None:
@@ -219,74 +212,9 @@ def _batch(args: argparse.Namespace, earlier: "Earlier | None") -> "Batch":
         price=goals.price_of(price, model, endpoint.base_url),
         goals=goals,
         runs=args.runs,
+        at_hand=at_hand,
         out=args.out,
-        settings=kept(args),
+        settings=settings,
         earlier=earlier,
         retry_failed=args.retry_failed,
     )
-
-
-# ── runs that go on ────────────────────────────────────────────────────────────────────────────────────
-
-
-def _resumed(args: argparse.Namespace) -> "Earlier | None":
-    """The run that --resume names."""
-    if args.resume is None:
-        return None
-    from tui.files.run_list import LAST, find_runs, resolve_run
-
-    if args.resume == LAST:  # the newest batch: what was loaded meanwhile does not count
-        for run in find_runs(args.runs) if args.runs.is_dir() else []:
-            if run.fields.get("job") == BATCH:
-                return Earlier(run.folder.absolute(), run.fields)
-        raise UsageError("--resume", f"there is no batch in {clean_line(str(args.runs))}", "see weir runs")
-    folder = resolve_run(args.resume, args.runs).absolute()
-    return Earlier(folder, batch_fields(folder))
-
-
-def _same_unfinished(args: argparse.Namespace) -> "Earlier | None":
-    """The newest run of the same command that has not come to its end, if whoever is asked wants to go on with it."""
-    from tui.core.lookup import whole_at
-    from tui.files.run_list import find_runs
-
-    if STDIN in args.documents or not args.runs.is_dir():
-        return None
-    now = kept(args)
-    for run in find_runs(args.runs):
-        pending = whole_at(run.summary, "documents", "pending")
-        if run.fields.get("job") != BATCH or run.state == "running" or (run.state == "finished" and not pending):
-            continue
-        earlier = Earlier(run.folder.absolute(), run.fields)
-        if same_question(earlier.settings, now):
-            return earlier if _wants_to_go_on(earlier) else None
-    return None
-
-
-def _wants_to_go_on(earlier: "Earlier") -> bool:
-    said = f"an unfinished run of the same command is there: {earlier.folder.name}"
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        sys.stderr.write(f"weir: {said}; to go on with it: weir batch --resume {earlier.folder.name}\n")
-        return False
-    sys.stderr.write(f"weir: {said}\nGo on with it? [Y/n] ")
-    sys.stderr.flush()
-    answer = sys.stdin.readline()
-    return answer.strip().lower() in ("", "y", "yes") and answer != ""
-
-
-def _as_before(args: argparse.Namespace, earlier: "Earlier") -> None:
-    """Where it ran, and whom it asked, is a part of the question: paths are ids, and models differ."""
-    args.model = args.model if args.model is not None else earlier.fields.get("model")
-    args.base_url = args.base_url if args.base_url is not None else earlier.fields.get("base_url")
-    args.out = None if args.out is None else Path(args.out).absolute()
-    args.runs = args.runs.absolute()
-    if STDIN in args.documents and sys.stdin.isatty():
-        raise UsageError("--resume", "this run read its documents from stdin", "pipe them into it again")
-    folder = earlier.settings.get("cwd")
-    if isinstance(folder, str) and folder != str(Path.cwd()):
-        try:
-            os.chdir(folder)
-        except OSError as error:
-            where = clean_line(folder)
-            raise UsageError(
-                "--resume", f"it ran in {where}: {error.strerror}", "its documents are named from there"
-            ) from error

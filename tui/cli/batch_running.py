@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tui.cli.batch_earlier import Earlier, go_on_command
 from tui.cli.batch_question import Question
-from tui.cli.batch_settings import Earlier
 from tui.cli.goals import Goals, verdict_exit
 from tui.cli.parsing import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from tui.cli.viewing import Viewing, choose_ui
 from tui.core.clock import now_ns
 from tui.core.documents import Messages
-from tui.core.errors import UsageError
+from tui.core.errors import UsageError, WeirError
 from tui.core.figures import exact
 from tui.core.money import Price
 from tui.core.objectives import Goodput
@@ -26,6 +26,7 @@ from tui.engine.corpus import CorpusFeed
 from tui.engine.endpoint import Endpoint, TimeLimits
 from tui.engine.host import Host
 from tui.engine.open_run import OpenRun
+from tui.engine.screen import terminal
 from tui.engine.setup import RunSetup
 from tui.files.corpus import STDIN, CorpusPlan
 from tui.files.results_reader import read_results
@@ -55,6 +56,8 @@ class Batch:
     goals: Goals
     runs: Path
     """Where run folders go."""
+    at_hand: Path
+    """Where they are found by their names alone; absolute."""
     out: Path | None
     """None: results.jsonl in the run's folder."""
     settings: dict[str, Any]
@@ -80,16 +83,32 @@ class Batch:
 def run_to_its_end(batch: Batch, asked_ui: str | None, as_json: bool) -> int:
     """Run it, write its results, say how it went; the exit code."""
     ui = choose_ui(asked_ui)
-    if STDIN in batch.corpus.inputs and ui == "dashboard":
-        raise UsageError(
-            "--ui", "the dashboard needs stdin for its keys, and the documents come from there", "--ui plain"
-        )
-    return asyncio.run(_run(batch, ui, as_json))
+    if ui == "dashboard":
+        if STDIN in batch.corpus.inputs:
+            raise UsageError(
+                "--ui", "the dashboard needs stdin for its keys, and the documents come from there", "use --ui plain"
+            )
+        terminal()
+    try:
+        return asyncio.run(_run(batch, ui, as_json))
+    except UsageError:
+        raise
+    except WeirError as error:  # the record, or whoever reads the documents, has failed
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_FAILED
 
 
 async def _run(batch: Batch, ui: str, as_json: bool) -> int:
-    record = _opened(batch)
     feed = CorpusFeed(batch.corpus)
+    try:
+        await feed.begin()  # where there is nothing to ask about, no empty record is left behind
+        return await _run_on(feed, batch, ui, as_json)
+    finally:
+        await feed.close()
+
+
+async def _run_on(feed: CorpusFeed, batch: Batch, ui: str, as_json: bool) -> int:
+    record = _opened(batch)
     try:
         plans = BatchPlans(
             batch.asking(),
@@ -108,9 +127,8 @@ async def _run(batch: Batch, ui: str, as_json: bool) -> int:
             await viewing.seen_enough()
         await host.asked_files_written()
     finally:
-        await feed.close()
         await asyncio.to_thread(record.close)
-    _last_words(host, figures, out, feed.note, as_json)
+    _last_words(batch, host, figures, out, feed.note, as_json)
     if host.corpus_error is not None:
         raise host.corpus_error
     return _exit_code(batch, host, figures)
@@ -161,6 +179,7 @@ def _setup(batch: Batch, record: OpenRun, plans: BatchPlans, ui: str) -> RunSetu
         adapt=goals.adapt,
         record=record,
         past=past,
+        sent_lately_s=record.sent_lately_s(),
         notes={"params": batch.params, "system": batch.corpus.system, "retries": batch.policy.attempts - 1},
     )
 
@@ -182,7 +201,7 @@ def _exit_code(batch: Batch, host: Host, figures: dict[str, Any]) -> int:
     return EXIT_DONE if whole else EXIT_FAILED
 
 
-def _last_words(host: Host, figures: dict[str, Any], out: Path, note: str | None, as_json: bool) -> None:
+def _last_words(batch: Batch, host: Host, figures: dict[str, Any], out: Path, note: str | None, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(figures) + "\n")
         sys.stderr.write(troubles_text(figures))
@@ -196,10 +215,10 @@ def _last_words(host: Host, figures: dict[str, Any], out: Path, note: str | None
     if out.exists():
         sys.stderr.write(f"results: {clean_line(str(out))}\n")
     if documents["pending"] or not documents["read_to_the_end"] or host.record_error is not None:
-        sys.stderr.write(f"to go on: weir batch --resume {clean_line(host.folder.name)}\n")
-    elif documents["failed"]:
-        failed = exact(documents["failed"])
-        sys.stderr.write(f"{failed} failed: weir batch --resume {clean_line(host.folder.name)} --retry-failed\n")
+        sys.stderr.write(f"to go on: {go_on_command(host.folder, batch.at_hand)}\n")
+    elif figures["calls"]["failed"] or figures["calls"]["broken"]:  # else nothing could be asked about them
+        again = f"{go_on_command(host.folder, batch.at_hand)} --retry-failed"
+        sys.stderr.write(f"{exact(documents['failed'])} failed: {again}\n")
 
 
 __all__ = ["Batch", "run_to_its_end"]

@@ -7,13 +7,13 @@ kept: of a header only what names its value's place in the environment.
 
 import argparse
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tui.cli.parsing import Parser
 from tui.core.errors import UsageError
+from tui.core.secrets import SHORTEST, Secret
 from tui.core.untrusted import clean_line
 
 SETTINGS = (
@@ -28,35 +28,8 @@ _OF_THE_QUESTION = (
     "no_response_format", "base_url", "model", "system", "max_tokens", "temperature", "extra_body", "cwd",
 )  # fmt: skip
 """Two runs for which all of this is equal are the same command."""
-
-
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """A run that is gone on with."""
-
-    folder: Path
-    fields: Mapping[str, Any]
-    """What its record says of it."""
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """What it was asked for."""
-        settings = self.fields.get("settings")
-        return settings if isinstance(settings, Mapping) else {}
-
-
-def batch_fields(folder: Path) -> Mapping[str, Any]:
-    """What a batch's record says of it; UsageError that names --resume when it is none."""
-    from tui.files.journal_reader import read_run
-
-    journal = folder / "journal.db"
-    where = clean_line(str(folder))
-    if not journal.is_file():
-        raise UsageError("--resume", f"{where} has no journal", "name the folder of a batch; weir runs lists them")
-    fields = read_run(journal)
-    if fields.get("job") != "batch":
-        raise UsageError("--resume", f"{where} is no batch", "name the folder of a batch; weir runs lists them")
-    return fields
+_TEXTS = ("prompt", "reduce_prompt", "system", "extra_body", "schema")
+"""Settings that are sent."""
 
 
 def forget_defaults(parser: Parser) -> dict[str, Any]:
@@ -74,6 +47,9 @@ def settle(args: argparse.Namespace, stored: Mapping[str, Any] | None, defaults:
             continue
         earlier = None if stored is None else stored.get(name)
         setattr(args, name, defaults[name] if earlier is None else earlier)
+    if stored is not None:
+        given = {_name_of(header) for header in args.header}
+        args.header += [header for header in stored.get("header") or () if _name_of(header) not in given]
     args.out = None if args.out is None else Path(args.out)
 
 
@@ -113,9 +89,25 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
+def _name_of(header: str) -> str:
+    return header.partition(":")[0].strip().lower()
+
+
 def _kept_header(header: str) -> str:
     name, _, value = (part.strip() for part in header.partition(":"))
     return f"{name}: {value}" if value.startswith("env:") else f"{name}:"
+
+
+def check_no_secret(settings: Mapping[str, Any], secrets: Iterable[Secret]) -> None:
+    """UsageError for a text that holds one of the run's own secrets: it would be kept."""
+    keys = [key for secret in secrets if len(key := secret.reveal()) >= SHORTEST]
+    for name in _TEXTS:
+        if any(key in json.dumps(settings[name], ensure_ascii=False) for key in keys):
+            raise UsageError(
+                f"--{name.replace('_', '-')}",
+                "holds the API key or a secret header, and is kept in the run's record",
+                "leave it out: it goes into the request's headers",
+            )
 
 
 def check_headers(args: argparse.Namespace) -> None:

@@ -26,7 +26,7 @@ class BatchView(msgspec.Struct, frozen=True):
     failed: int = 0
     """Among them those about which nothing could be asked."""
     reused: int = 0
-    """Done or failed in an earlier session of this run; in `done` or `failed` too."""
+    """Answered, or not, by calls of earlier sessions of this run alone; in `done` or `failed` too."""
     corpus_ended: bool = False
     """Every document has been read."""
     shared: int = 0

@@ -482,6 +482,7 @@ class Ledger:
         self.usage, self.tokens_estimated, self.measured_usage = past.usage, past.tokens_estimated, past.measured_usage
         self.usage_sources, self.prices, self.spent = past.usage_sources, past.prices, past.spent
         self.goodput = past.goodput
+        self.sent.peak = past.sent.peak
         self.history.began(now)
 
     # ── money and estimates ────────────────────────────────────────────────────────────────────────────

@@ -87,6 +87,7 @@ def report_title(runs: Sequence[ReportedRun]) -> str:
 def tables(runs: Sequence[ReportedRun]) -> list[Table]:
     """Every table of a report, the most telling first; those that have nothing to say are left out."""
     found = [
+        _figures("Documents", runs, _DOCUMENTS),
         _figures("Calls", runs, _CALLS),
         _latency(runs),
         _figures("Goodput", runs, _GOODPUT),
@@ -147,11 +148,25 @@ def _done_share(run: ReportedRun) -> float | None:
     return done / due if done is not None and due else None
 
 
+def _settled_share(run: ReportedRun) -> float | None:
+    done, total = number_at(run.figures, "documents", "done"), number_at(run.figures, "documents", "total")
+    return done / total if done is not None and total else None
+
+
 def _dollars(value: float) -> str:
     return usd(Decimal(f"{value:.12f}"))
 
 
 # Runs differ in size: of counts and money neither more nor less is better, of shares, rates and durations it is.
+_DOCUMENTS = [
+    Figure("read", _at("documents", "total"), _whole),
+    Figure("done", _at("documents", "done"), _whole),
+    Figure("failed", _at("documents", "failed"), _whole),
+    Figure("pending, for a run that goes on", _at("documents", "pending"), _whole, None, False),
+    Figure("equal to another, and answered with it", _at("documents", "shared"), _whole, None, False),
+    Figure("sent without their end", _at("documents", "cut"), _whole, None, False),
+    Figure("done, of those read", _settled_share, share_text, False),
+]
 _CALLS = [
     Figure("begun", _at("calls", "total"), _whole),
     *(

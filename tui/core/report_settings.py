@@ -22,7 +22,7 @@ _MOST_PARTS = 40
 _SAID_ELSEWHERE = frozenset(
     {
         "job", "model", "base_url", "endpoint", "started", "ended", "interrupted", "price", "summary",
-        "objectives_ns", "goodput", "system", "prompt", "prompts", "figure_notes", "clock_ns",
+        "objectives_ns", "goodput", "system", "prompt", "prompts", "figure_notes", "clock_ns", "corpus_documents",
     }
 )  # fmt: skip
 
@@ -117,12 +117,25 @@ def _usd(value: Any) -> str | None:
         return None
 
 
+def _documents(value: Any) -> str:
+    """Of a batch's settings what may be handed on: not its prompts."""
+    inputs, most = value_at(value, "documents"), whole_at(value, "max_input_tokens")
+    said = words(inputs) if isinstance(inputs, list) else ABSENT
+    if most is None:
+        return said
+    longer = "in parts" if text_at(value, "long") == "split" else "cut"
+    return f"{said} · more than {exact(most)} tokens: {longer}"
+
+
 def _adapt(value: Any) -> str | None:
     return "yes: the pace that the server bears is found" if value is True else None
 
 
 _SETTINGS: tuple[tuple[str, str, Callable[[Any], str | None]], ...] = (
     ("sweep", "sweep", _sweep),
+    ("settings", "documents", _documents),
+    ("structured", "answers are JSON", words),
+    ("sessions", "sessions", words),
     ("concurrency", "streams at once", words),
     ("rpm", "rpm", words),
     ("tpm", "tpm", words),

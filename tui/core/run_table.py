@@ -27,22 +27,27 @@ class _Column(NamedTuple):
 _COLUMNS = (
     _Column("name", False, 0),
     _Column("state", False, 0),
-    _Column("began", False, 5),
-    _Column("job", False, 7),
-    _Column("model", False, 6),
-    _Column("calls", True, 1),
-    _Column("TTFT p50", True, 2),
-    _Column("p95", True, 3),
-    _Column("tok/s", True, 4),
-    _Column("cost", True, 8),
-    _Column("size", True, 9),
+    _Column("began", False, 6),
+    _Column("job", False, 8),
+    _Column("model", False, 7),
+    _Column("documents", True, 1),
+    _Column("calls", True, 2),
+    _Column("TTFT p50", True, 3),
+    _Column("p95", True, 4),
+    _Column("tok/s", True, 5),
+    _Column("cost", True, 9),
+    _Column("size", True, 10),
 )
+_DOCUMENTS = next(index for index, column in enumerate(_COLUMNS) if column.name == "documents")
+"""Left out where no run is a batch."""
 
 
 def run_lines(runs: Sequence[tuple[ReportedRun, int]], width: int | None) -> list[str]:
     """A head and a line for each run (with its size in bytes); at most `width` cells wide, or as wide as it gets."""
     cells = [[column.name for column in _COLUMNS], *(_cells(run, size) for run, size in runs)]
     kept = list(range(len(_COLUMNS)))
+    if all(line[_DOCUMENTS] == ABSENT for line in cells[1:]):
+        kept.remove(_DOCUMENTS)
     widths = [max(_width(line[index]) for line in cells) for index in range(len(_COLUMNS))]
 
     def taken() -> int:
@@ -60,12 +65,14 @@ def run_lines(runs: Sequence[tuple[ReportedRun, int]], width: int | None) -> lis
 def _cells(run: ReportedRun, size: int) -> list[str]:
     figures = run.figures
     done, total = whole_at(figures, "calls", "done"), run.due
+    answered, documents = (whole_at(figures, "documents", name) for name in ("done", "total"))
     return [
         run.name,
         run.state,
         f"{run.began.astimezone():%Y-%m-%d %H:%M}",
         run.job if run.swept is None else f"{run.job} {run.swept}",
         run.model,
+        ABSENT if answered is None or documents is None else f"{exact(answered)}/{exact(documents)}",
         ABSENT if done is None or total is None else f"{exact(done)}/{exact(total)}",
         _duration(number_at(figures, "ttft_s", "p50")),
         _duration(number_at(figures, "ttft_s", "p95")),

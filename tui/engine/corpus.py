@@ -45,6 +45,8 @@ class CorpusFeed:
         self._child: asyncio.Task[_Child] | None = None
         self._messages = Messages()
         self._ready: deque[Message] = deque()
+        self._first: Prepared | None = None
+        """Read already, and not taken."""
         self._decoder = msgspec.msgpack.Decoder(Prepared)
         self._ended = False
         self._failure: WeirError | None = None
@@ -55,12 +57,19 @@ class CorpusFeed:
         child = self._child
         return child.result().process.pid if child is not None and child.done() and not child.exception() else None
 
+    async def begin(self) -> None:
+        """Wait for the first document; raises what `next` would. Whoever makes a record of a run asks before that."""
+        self._first = await self.next()
+
     async def next(self) -> Prepared | None:
         """The next document; None after the last one, and once closed.
 
         UsageError when the prompt and the documents do not go together, or there are none; CorpusError when the
         corpus cannot be read on. Either is raised again by every later call.
         """
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
         while not self._over():
             if self._failure is not None:
                 raise self._failure
@@ -80,6 +89,7 @@ class CorpusFeed:
     async def close(self) -> None:
         """End the process. Safe at any time, and more than once; never raises."""
         self._ended = True
+        self._first = None
         self._ready.clear()
         if self._child is None:
             return

@@ -170,12 +170,18 @@ class Host:
                     self._helm.obey(command)
 
     def _end_early(self, command: Drain | Stop) -> None:
-        assert self._pool is not None
+        if self._asking is None or self._purse is None:
+            self.interrupted = True
+            self._end_by(command)
+            return
         # Who is asked for more money and ends the run has not interrupted it: the budget has.
-        self.interrupted = self._asking is None
-        if self._asking is not None and self._purse is not None:
-            self._asking = None
-            self._purse.give_up()
+        self._asking = None
+        self._purse.give_up()
+        # Later, for it cancels whoever waits, and those who wait for money are refused.
+        asyncio.get_running_loop().call_soon(self._end_by, command)
+
+    def _end_by(self, command: Drain | Stop) -> None:
+        assert self._pool is not None
         if isinstance(command, Stop):
             self._pool.stop()
             self._emit(PhaseChanged(now_ns(), "draining"))
@@ -281,6 +287,7 @@ class Host:
             "interrupted": self.interrupted,
             "never_sent": self._never_sent(),
             "budget": self._budget_figures(),
+            "adapted": self._adapter.found() if self._adapter is not None else None,
         }
         if (view := self._source.view) is not None:
             self.figures["documents"] = document_figures(view)
@@ -307,6 +314,9 @@ class Host:
         setup = self.setup
         line = Line.to(setup.endpoint, setup.limits, transport, lag.latest_ns)
         self._limiter = Limiter(setup.rpm, setup.tpm, setup.burst, self._lane_closed)
+        self._limiter.remember(setup.sent_lately_s)
+        for age_s in sorted(setup.sent_lately_s, reverse=True):
+            self.ledger.sent.add(now_ns() - nanoseconds(age_s))
         lane = Lane(
             line, self._limiter, setup.policy, random.Random(setup.seed), self._lane_stopped, self._purse, setup.judge
         )
@@ -380,6 +390,7 @@ class Host:
             self._emit(Noticed(now_ns(), f"the budget stays: {error}"))
             return
         self._asking = None
+        self._record.budget_raised(self._purse.limit)
         self._emit(Noticed(now_ns(), f"the budget is {usd(self._purse.limit)} now"))
 
     def _drain_for_money(self, why: str) -> None:

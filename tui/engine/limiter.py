@@ -19,7 +19,7 @@ import asyncio
 import contextlib
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from aiolimiter import AsyncLimiter
 
@@ -167,6 +167,15 @@ class Limiter:
         self._on_wire -= 1
         if self._on_wire + 1 == self._at_once:  # only at this step does room come about for whoever waits
             self._wake()
+
+    def remember(self, ages_s: Iterable[float]) -> None:
+        """Requests that went out so long ago (s), before this limiter was: they are in the window like its own.
+
+        Before anything is admitted.
+        """
+        assert not self._admitted
+        now = self._now()
+        self._admitted.extend(Reservation(now - age_s, 0) for age_s in sorted(ages_s, reverse=True))
 
     def settle(self, reservation: Reservation, used: int) -> None:
         """The attempt used so many tokens in the end."""

@@ -5,13 +5,17 @@ written down is told to whoever runs the run, as with its calls.
 """
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tui.core.errors import RecordError
 from tui.core.results import DocumentRow, ItemRow
+from tui.engine.limiter import WINDOW_S
 from tui.files.done_items import DoneItems
 from tui.files.journal import Journal
 from tui.files.journal_opening import BATCH
@@ -24,7 +28,15 @@ from tui.files.run_lock import RunLock
 class OpenRun:
     """The record of a batch while it runs. Use `create` or `take_up`."""
 
-    def __init__(self, folder: Path, lock: RunLock, journal: Journal, earlier: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        lock: RunLock,
+        journal: Journal,
+        earlier: Mapping[str, Any] | None,
+        idle_s: float = math.inf,
+    ) -> None:
+        """`idle_s`: how long nobody has written to it."""
         self.folder = folder
         self.journal = journal
         self.earlier = earlier
@@ -34,6 +46,7 @@ class OpenRun:
         self.at_end: Callable[[], None] = lambda: None
         """Makes what people read of the run, once all of it is in the journal; waits for the disk."""
         self._lock = lock
+        self._idle_s = idle_s
         self.settled = DoneItems(journal.path)
 
     @classmethod
@@ -52,12 +65,21 @@ class OpenRun:
         """A run that goes on; UsageError when somebody else holds it, or when it is no batch."""
         lock = RunLock.take(folder)
         try:
+            idle_s = max(0.0, time.time() - _written_at(folder / JOURNAL))
             earlier = read_run(folder / JOURNAL)
-            (folder / SUMMARY).unlink(missing_ok=True)  # of a run that has not ended
-            return cls(folder, lock, Journal.reopen(folder / JOURNAL, fields), earlier)
+            if earlier.get("job") == BATCH:
+                (folder / SUMMARY).unlink(missing_ok=True)  # of a run that has not ended
+            return cls(folder, lock, Journal.reopen(folder / JOURNAL, fields), earlier, idle_s)
         except BaseException:
             lock.close()
             raise
+
+    def sent_lately_s(self) -> tuple[float, ...]:
+        """How long ago (s) earlier sessions sent what may still be in a minute's window."""
+        if self._idle_s >= WINDOW_S:
+            return ()
+        ended_s = self.settled.last_instant_s() + self._idle_s
+        return tuple(ended_s - sent_s for sent_s in self.settled.sent_since(ended_s - WINDOW_S))
 
     def put_document(self, row: DocumentRow, items: tuple[ItemRow, ...] = ()) -> None:
         """Write a document down, with the calls that it takes so far."""
@@ -66,6 +88,11 @@ class OpenRun:
     def end_corpus(self, last_number: int) -> None:
         """Every document is written down."""
         self.journal.end_corpus(last_number, self._in_the_loop())
+
+    async def room(self) -> None:
+        """Wait until not too much waits for the disk."""
+        with suppress(RecordError):  # told by `on_lost`
+            await self.journal.room()
 
     def close(self) -> None:
         """Write what waits and let the next one have it; waits for the disk."""
@@ -80,3 +107,9 @@ class OpenRun:
             loop.call_soon_threadsafe(self.on_lost, error)
 
         return tell
+
+
+def _written_at(journal: Path) -> float:
+    """When somebody last wrote to it, by the files' own clock (s): what is not flushed yet is in its log."""
+    log = journal.with_name(f"{journal.name}-wal")
+    return max((path.stat().st_mtime for path in (journal, log) if path.exists()), default=0.0)

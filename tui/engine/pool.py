@@ -84,6 +84,8 @@ class Pool:
         """The next plan, when it had to be read before it was due, and its instant in the schedule."""
         self._reading: asyncio.Task[CallPlan | None] | None = None
         """The question for the next plan: whoever asked may have to leave, and its answer must not be lost."""
+        self._asked_too_early = False
+        """An answer has come since that was asked, which may lead to another call."""
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
         """Set when whoever waits for an instant must look again."""
@@ -182,6 +184,7 @@ class Pool:
 
     def look_again(self) -> None:
         """An answer has come that may lead to another call."""
+        self._asked_too_early = True
         self._wake()
 
     def cancel(self, call: int) -> None:
@@ -254,8 +257,9 @@ class Pool:
     def _read(self) -> bool:
         """Have the next plan in `_coming`; False: there is none. True without one: look again when told."""
         if self._reading is None:
+            self._asked_too_early = False
             self._reading = asyncio.create_task(self._plans.next(), name="next plan")
-            self._reading.add_done_callback(lambda _: self._wake())
+            self._reading.add_done_callback(self._was_read)
         if not self._reading.done():
             return True
         reading, self._reading = self._reading, None
@@ -268,6 +272,8 @@ class Pool:
             self._on_unreadable(error)
             return False
         if plan is None:
+            if self._asked_too_early:  # while nobody waited to be woken
+                return self._read()
             if not self._plans.expects_more:
                 self._unread = 0
             return self._plans.expects_more
@@ -278,6 +284,11 @@ class Pool:
         else:
             self._coming = plan, self._ahead.popleft() if self._ahead else next(self._schedule)
         return True
+
+    def _was_read(self, reading: "asyncio.Task[CallPlan | None]") -> None:
+        if not reading.cancelled():
+            reading.exception()  # seen, should the run end before somebody takes it: else asyncio complains
+        self._wake()
 
     async def _wait(self, seconds: float) -> None:
         """Wait so long, or until something changes."""

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ class RunRecord:
         self._unquoted: dict[str, str] = {}
         """Without text: errors that quote a prompt, with what the record says instead."""
         self._price_written = setup.price is not None
-        self._clock_unsaid = setup.record is not None and setup.record.earlier is None
+        self._clock_unsaid = setup.record is not None and CLOCK not in (setup.record.earlier or {})
         """When the run started, on the clock of its first session, is not in the record yet."""
         self._counting: set[asyncio.Task[None]] = set()
         self._uncommitted = 0
@@ -181,6 +182,12 @@ class RunRecord:
         system = self._setup.notes.get("system")
         asked = [*self._asked.values(), *([system] if isinstance(system, str) else [])]
         return self._mask(without_prompt(words, asked))
+
+    def budget_raised(self, limit_usd: Decimal) -> None:
+        """More may be spent from now on, also where the run goes on some other day."""
+        if self._journal is not None:
+            with suppress(RecordError):  # told by whatever is written next
+                self._journal.set_run({"budget_usd": format(limit_usd, "f")})
 
     async def room(self) -> None:
         """The record holds the next dispatch back, never a stream; one that has failed stops dispatch for good."""

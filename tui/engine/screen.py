@@ -33,6 +33,15 @@ _RESTORE = (
 )
 
 
+def terminal() -> int:
+    """The descriptor of the terminal to draw on; UsageError when there is none."""
+    # stderr first: stdout may go to a pipe that wants the summary.
+    found = next((fd for fd in (2, 1) if os.isatty(fd)), None)
+    if found is None or not os.isatty(0):
+        raise UsageError("--ui", "there is no terminal to show a dashboard on", "use --ui plain")
+    return found
+
+
 class Screen:
     """The child process that shows one run on this terminal. UsageError when there is no terminal."""
 
@@ -166,10 +175,7 @@ class _Terminal:
     """The terminal that the screen draws on, and its settings while the screen has it."""
 
     def __init__(self) -> None:
-        # stderr first: stdout may go to a pipe that wants the summary.
-        self.fd = next((fd for fd in (2, 1) if os.isatty(fd)), None)
-        if self.fd is None or not os.isatty(0):
-            raise UsageError("--ui", "there is no terminal to show a dashboard on", "use --ui plain")
+        self.fd = terminal()
         import termios  # Unix only
 
         self._settings = termios.tcgetattr(0)

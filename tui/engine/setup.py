@@ -54,6 +54,8 @@ class RunSetup:
     """A record that is open already: the run's calls go there, whatever `out` says."""
     past: tuple[Ledger, int] | None = None
     """What earlier sessions of the run came to (jobs/past.py)."""
+    sent_lately_s: tuple[float, ...] = ()
+    """How long ago earlier sessions of the run sent what they sent in the last minute (s)."""
     out: Path | None = None
     """The folder that gets the run's folder; None keeps nothing."""
     keep_text: bool = True

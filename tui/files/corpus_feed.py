@@ -19,7 +19,7 @@ from tui.core.errors import UsageError, WeirError
 from tui.core.frames import Frames, frame
 from tui.core.template import Template
 from tui.core.untrusted import clean_line
-from tui.files.corpus import CorpusPlan
+from tui.files.corpus import STDIN, CorpusPlan
 from tui.files.corpus_count import count_documents
 from tui.files.corpus_documents import documents
 from tui.files.corpus_folders import chooser
@@ -130,7 +130,9 @@ def _documents(plan: CorpusPlan, stdin: BinaryIO) -> Iterator[Message]:
     if not number:
         names = clean_line(", ".join(plan.inputs))[:200]
         globs = clean_line(", ".join(plan.globs))[:200]
-        raise UsageError(names, "has no documents", f"folders are searched for {globs}; name others with --glob")
+        found_so = f"folders are searched for {globs}; name others with --glob"
+        hint = "pipe JSONL into it, one row a line" if plan.inputs == (STDIN,) else found_so
+        raise UsageError(names, "has no documents", hint)
     yield END, b""
 
 

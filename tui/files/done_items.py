@@ -31,9 +31,11 @@ class DoneItems:
     """The outcomes of a journal, also one that is being written; RecordError when it cannot be read."""
 
     def __init__(self, path: Path) -> None:
-        """Open a journal that its writer has open. Close it first: who closes last takes the write-ahead log away."""
+        """Open a journal. Where its writer has it open, close this first: who closes last takes its log away."""
         self._name = clean_line(str(path))
-        address = f"{path.absolute().as_uri()}?mode=ro"
+        # Without a write-ahead log nobody has it open, and immutable=1 leaves none beside it (files/journal_reader.py).
+        closed = not path.with_name(f"{path.name}-wal").exists()
+        address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if closed else ''}"
         try:
             self._connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
         except sqlite3.Error as error:
@@ -72,11 +74,15 @@ class DoneItems:
         instants = [*self._rows(_LAST_INSTANT), *self._rows(_LAST_CALL)]
         return max((float(each) for row in instants for each in row if each is not None), default=0.0)
 
+    def sent_since(self, instant_s: float) -> list[float]:
+        """When attempts were sent after an instant (s from the run's start). Reads every attempt."""
+        return [float(sent_s) for (sent_s,) in self._rows("SELECT sent_s FROM attempts WHERE sent_s > ?", instant_s)]
+
     def close(self) -> None:
         """Give the journal back."""
         self._connection.close()
 
-    def _rows(self, query: str, *values: str | int) -> Sequence[tuple[Any, ...]]:
+    def _rows(self, query: str, *values: str | float) -> Sequence[tuple[Any, ...]]:
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:

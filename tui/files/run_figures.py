@@ -1,6 +1,7 @@
 """What a report says of one run folder: its summary, and the run over time, folded again from the journal."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,10 +15,14 @@ from tui.core.money import Price
 from tui.core.objectives import Goodput, Objectives
 from tui.core.picture import RunCard
 from tui.core.report_run import ReportedRun
+from tui.core.results import ResultState
 from tui.core.summary import summary
 from tui.core.untrusted import clean_line
 from tui.core.views import Timeline
+from tui.files.journal_opening import BATCH
 from tui.files.journal_reader import read_journal
+from tui.files.journal_rows import CORPUS_DOCUMENTS
+from tui.files.results_reader import read_results
 from tui.files.run_list import FoundRun
 
 UNKNOWN = ("chunk_gap_s", "engine_lag_s", "ttft_marks")
@@ -30,9 +35,12 @@ def reported(run: FoundRun) -> ReportedRun:
     ledger, figures = None, run.summary
     timeline: Timeline | None = None
     end_at = 0
+    documents: dict[str, Any] = {}
     if run.journal is not None:
         try:
             ledger = _folded(run, notes)
+            if figures is None:
+                documents = _documents_so_far(run)
         except (UsageError, ValueError, TypeError, KeyError, IndexError, AssertionError, OverflowError,
                 msgspec.MsgspecError, sqlite3.Error) as error:  # fmt: skip  # rows that no run of ours wrote
             notes.append(f"{clean_line(str(run.journal))}: its calls cannot be read: {clean_line(str(error))}")
@@ -41,7 +49,7 @@ def reported(run: FoundRun) -> ReportedRun:
         end_at = ledger.ended_at
         timeline = ledger.history.timeline(end_at, ledger.tokens_per_char, ledger.prices)
         if figures is None:
-            figures = _so_far(ledger, run.fields, end_at)
+            figures = _so_far(ledger, run.fields, end_at) | documents
             notes.append(f"the run has no summary ({run.state}): figures are those of the calls on record")
     elif run.journal is None and run.problem is None:
         notes.append("there is no journal.db: no charts")
@@ -89,6 +97,20 @@ def _so_far(ledger: Ledger, fields: Mapping[str, Any], end_at: int) -> dict[str,
     job, model = (str(value_at(fields, name) or "") for name in ("job", "model"))
     figures = summary(ledger, RunCard(job, model, ""), end_at)
     return {name: value for name, value in figures.items() if name not in UNKNOWN}
+
+
+def _documents_so_far(run: FoundRun) -> dict[str, Any]:
+    """How a batch's documents stand; of one that was killed, those that it had read."""
+    if value_at(run.fields, "job") != BATCH or run.journal is None:
+        return {}
+    states = Counter(row.state for row in read_results(run.journal))
+    return {
+        "documents": {
+            "total": states.total(),
+            **{state.value: states[state] for state in ResultState},
+            "read_to_the_end": value_at(run.fields, CORPUS_DOCUMENTS) is not None,
+        }
+    }
 
 
 __all__ = ["reported", "reported_briefly"]

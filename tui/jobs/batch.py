@@ -6,6 +6,7 @@ left to do: it reads its corpus anew and skips what is there. Equal documents ha
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,15 +16,15 @@ from tui.core.batch_view import BatchView, FamilyView, Projection
 from tui.core.calls import CallPlan, State
 from tui.core.documents import DocumentPart, Messages, Prepared
 from tui.core.money import Price
-from tui.core.projection import Costs, project
 from tui.core.records import CallRecord, item_key
 from tui.core.results import DocumentRow, ItemRow, Outcome
+from tui.jobs.batch_costs import DocumentCosts
 from tui.jobs.document_calls import DocumentCalls, Fate, Member
 
 _TURN = 32
 """Documents that are dealt with in one turn of the loop, where none needs a call."""
-KEPT_FAMILIES = 1_000
-"""Documents of several calls whose trees can be looked at: the newest."""
+KEPT_RELATIVES = 20_000
+"""Calls of documents that take several, whose trees can be looked at: the newest."""
 
 _Waiting = list[tuple[DocumentCalls, Member]]
 
@@ -56,6 +57,10 @@ class Paper(Protocol):
 
     def end_corpus(self, last_number: int) -> None:
         """Every document is written down."""
+        ...
+
+    async def room(self) -> None:
+        """Wait until not too much waits to be written."""
         ...
 
 
@@ -104,17 +109,14 @@ class BatchPlans:
         """By key: who waits for a call that has not ended."""
         self._unanswered: dict[str, _Waiting] = {}
         """The same, of calls that ended without an answer: somebody may have them done again."""
-        self._families: dict[int, DocumentCalls] = {}
-        """By document: those that take several calls."""
-        self._family_of: dict[int, DocumentCalls] = {}
-        """The same, by call."""
+        self._family_of: OrderedDict[int, DocumentCalls] = OrderedDict()
+        """By call: the documents that take several."""
+        self._met = bytearray(first_call)
+        """By call of an earlier session: 1 once a document was found to be answered by it."""
         self._corpus_ended = False
         self._read = self._reused = self._shared = self._cut = self._open_families = 0
         self._fates: dict[Fate, int] = {"open": 0, "done": 0, "failed": 0, "pending": 0}
-        self.costs = Costs()
-        """Of the documents that have come to their end in this session, as far as there is a price."""
-        self._paid = Decimal(0)
-        """USD of this session's calls."""
+        self._costs = DocumentCosts()
 
     # ── the PlanSource ─────────────────────────────────────────────────────────────────────────────────
 
@@ -138,22 +140,26 @@ class BatchPlans:
                 return None
             self._take(document)
             if self._read % _TURN == 0:
-                await asyncio.sleep(0)  # a corpus that is on record already must not hold the loop
+                # A corpus that is on record already must not hold the loop, nor be read faster than it is written.
+                await asyncio.sleep(0)
+                await self._paper.room()
 
     def begun(self, plan: CallPlan) -> None:
         """A call has begun, with the number that it has now."""
         assert plan.document is not None
-        for calls, member in self._open.get(self._key(plan.messages, plan.params, plan.document), ()):
+        key = self._key(plan.messages, plan.params, plan.document)
+        if key not in self._open:
+            self._reopen(key)
+        for calls, member in self._open[key]:
             member.call = plan.id
-            if calls.split:
-                self._family_of[plan.id] = calls
+            self._keep_family(calls, plan.id)
 
     def recorded(self, plan: CallPlan, record: CallRecord) -> None:
         """A call has ended and is on the disk: what waits for it learns of it."""
         key = record.item_key
         waiting = [*self._open.pop(key, ()), *self._unanswered.pop(key, ())]
         amount = record.cost(self._price()).amount
-        self._paid += amount or 0
+        self._costs.paid(amount)
         for place, (calls, member) in enumerate(waiting):
             member.state, member.call = record.state, record.id
             member.answer, member.error = record.text, record.error
@@ -190,19 +196,8 @@ class BatchPlans:
         )
 
     def projection(self, spent_usd: Decimal) -> Projection | None:
-        """What all documents will have cost, of which `spent_usd` is spent, that of earlier sessions included.
-
-        Judged from the documents of this session, for those that it has to deal with.
-        """
-        if self.documents is None or not self.costs.n:
-            return None
-        found = project(self.costs, self.documents - self._reused)
-        if found.projected is None or found.low is None or found.high is None:
-            return None
-        earlier = max(Decimal(0), spent_usd - self._paid)
-        # What is spent on documents that have not ended is in no sample, but it is spent.
-        low, usd, high = (float(max(spent_usd, earlier + each)) for each in (found.low, found.projected, found.high))
-        return Projection(low, usd, high)
+        """What all documents will have cost, of which `spent_usd` is spent, that of earlier sessions included."""
+        return None if self.documents is None else self._costs.projection(spent_usd, self.documents)
 
     def family(self, call: int) -> FamilyView | None:
         """The calls of a call's document; None where that is the only one."""
@@ -216,7 +211,7 @@ class BatchPlans:
         self._cut += document.cut_tokens > 0
         if document.error is not None:
             self._fates["failed"] += 1
-            self.costs.add(Decimal(0))
+            self._costs.document(Decimal(0))
             self._paper.put_document(
                 DocumentRow(
                     number=document.number, id=document.id, source=document.source, error=document.error, parts=0
@@ -227,10 +222,9 @@ class BatchPlans:
         reduction = asking.reduction if len(document.asks) > 1 else None
         calls = DocumentCalls.of(document, reduction, asking.room_tokens)
         self._fates["open"] += 1
-        if calls.split:
-            self._open_families += 1
-            self._keep_family(calls)
+        self._open_families += calls.split
         self._ask(calls, calls.levels[0])
+        self._shared += calls.levels[0][0].shared  # its text is a part of every key, so one of them tells for all
         self._advance(calls)
 
     def _ask(self, calls: DocumentCalls, members: list[Member]) -> None:
@@ -244,7 +238,7 @@ class BatchPlans:
         for member in members:
             if (waiting := self._open.get(member.key)) is not None:
                 waiting.append((calls, member))
-                self._shared += not calls.split
+                member.messages, member.shared = (), True
             elif (outcome := self._outcome(member.key)) is not None:
                 self._reuse(calls, member, outcome)
             else:
@@ -256,13 +250,14 @@ class BatchPlans:
         member.state, member.call = outcome.state, outcome.call
         member.answer, member.error, member.tokens = outcome.text, outcome.error, outcome.completion_tokens or 0
         member.messages = ()
+        self._keep_family(calls, outcome.call)
         if (unanswered := self._unanswered.get(member.key)) is not None:
             unanswered.append((calls, member))
-        if not calls.split:
-            earlier = outcome.call < self._first_call
-            self._reused += earlier
-            self._shared += not earlier
-            calls.asked = not earlier  # in this session, by another document's call: it costs nothing
+        if outcome.call < self._first_call:
+            member.shared = bool(self._met[outcome.call])
+            self._met[outcome.call] = 1
+        else:
+            member.shared = calls.asked = True  # by another document's call: it costs nothing
 
     def _outcome(self, key: str) -> Outcome | None:
         """What is on record under a key, if that is not to be asked again."""
@@ -280,9 +275,10 @@ class BatchPlans:
             return
         if fate == "open":  # a part that failed was done again: so are those that were given up for it
             self._ask(calls, [each for each in calls.members if each.state is None and each.key not in self._open])
-        if fate in ("done", "failed") and calls.asked and not calls.priced and calls.cost is not None:
-            calls.priced = True
-            self.costs.add(calls.cost)
+        if fate in ("done", "failed") and not calls.reckoned:
+            calls.reckoned = True
+            self._reused += not calls.asked
+            self._costs.document(calls.cost if calls.asked else None)
         self._fates[calls.counted] -= 1
         self._fates[fate] += 1
         if calls.split:
@@ -290,6 +286,14 @@ class BatchPlans:
             if fate != "open" or calls.error is None:
                 self._write_down(calls)
         calls.counted = fate
+
+    def _reopen(self, key: str) -> None:
+        """A call that ended without an answer is done again: documents that need one are not at their end."""
+        waiting = self._open[key] = self._unanswered.pop(key, [])
+        for _, member in waiting:
+            member.state = member.error = None
+        for calls, _ in waiting:
+            self._advance(calls)
 
     def _write_down(self, calls: DocumentCalls) -> None:
         root = calls.root
@@ -332,10 +336,8 @@ class BatchPlans:
     def _key(self, messages: Messages, params: dict[str, Any], part: DocumentPart) -> str:
         return item_key(messages, self._asking.model, self._asking.origin, params, part.hash)
 
-    def _keep_family(self, calls: DocumentCalls) -> None:
-        self._families[calls.number] = calls
-        if len(self._families) > KEPT_FAMILIES:
-            oldest = self._families.pop(next(iter(self._families)))
-            for member in oldest.members:
-                if member.call is not None:
-                    self._family_of.pop(member.call, None)
+    def _keep_family(self, calls: DocumentCalls, call: int) -> None:
+        if calls.split:
+            self._family_of[call] = calls
+            if len(self._family_of) > KEPT_RELATIVES:
+                self._family_of.popitem(last=False)

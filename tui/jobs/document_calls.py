@@ -34,6 +34,8 @@ class Member:
     tokens: int = 0
     """Completion tokens."""
     error: str | None = None
+    shared: bool = False
+    """A document before this one had it asked."""
 
 
 @dataclass(slots=True, eq=False)
@@ -54,9 +56,9 @@ class DocumentCalls:
     cost: Decimal | None = Decimal(0)
     """USD of its calls so far; None: there is no price."""
     asked: bool = False
-    """Some call of it was made in this session."""
-    priced: bool = False
-    """Its cost has been counted."""
+    """Some call that answers it was made in this session."""
+    reckoned: bool = False
+    """It has been counted among those that have come to their end."""
     hash: str = ""
 
     @classmethod

@@ -17,6 +17,7 @@ from tui.core.money import Price
 from tui.core.objectives import Goodput
 from tui.core.records import CallRecord
 from tui.core.results import Outcome
+from tui.core.windows import SlidingCount
 from tui.files.journal_reader import read_journal
 
 
@@ -45,6 +46,10 @@ def past_ledger(
         tries += not counts
         past.prices.setdefault(record.model, price)
         _fold(past, record if counts else replace(record, warmup=True), origin)
+    sent = SlidingCount()  # that of the fold has heard of the calls one after the other, whenever they were sent
+    for at in sorted(attempt.sent_at for call in past.calls.values() for attempt in call.attempts):
+        sent.add(at)
+    past.sent = sent
     return past, tries
 
 
