@@ -85,6 +85,8 @@ class RunRecord:
         self._clock_unsaid = setup.record is not None and CLOCK not in (setup.record.earlier or {})
         """When the run started, on the clock of its first session, is not in the record yet."""
         self._counting: set[asyncio.Task[None]] = set()
+        self._awaited: dict[int, asyncio.Event] = {}
+        """By call: who waits until it is on record."""
         self._uncommitted = 0
         self._all_committed = asyncio.Event()
         self._all_committed.set()
@@ -198,9 +200,21 @@ class RunRecord:
                 await self._journal.room()
 
     async def finish(self, plan: CallPlan, ending: Ending) -> None:
-        """Put an ended call on record, and state it as ended once it is there."""
+        """Put an ended call on record, and state it as ended once it is there.
+
+        In a batch this waits until it is: a slot that took its next call before would leave, to a kill, more calls to
+        be made again than there are slots.
+        """
         self._uncommitted += 1
         self._all_committed.clear()
+        if self._setup.record is not None:
+            settled = self._awaited[plan.id] = asyncio.Event()
+            if missing_counts(self._ledger.calls[plan.id]):
+                await self._count_and_record(plan, ending)
+            else:
+                self._record(plan, ending)
+            await settled.wait()
+            return
         if missing_counts(self._ledger.calls[plan.id]):
             # Beside the slot, which takes its next call at once: counting is our affair, not the server's pace.
             task = asyncio.create_task(self._count_and_record(plan, ending))
@@ -301,7 +315,7 @@ class RunRecord:
             loop.call_soon_threadsafe(self._not_recorded, fact, error)
 
         # A call is shown as ended once that is on the disk.
-        self._journal.append(record, committed, not_recorded)
+        self._journal.append(record, committed, not_recorded, awaited=self._setup.record is not None)
 
     def _committed(self, fact: Finished, plan: CallPlan, record: CallRecord) -> None:
         self._recorded(fact)
@@ -309,6 +323,8 @@ class RunRecord:
 
     def _recorded(self, fact: Finished) -> None:
         self._emit(fact)
+        if (awaited := self._awaited.pop(fact.call, None)) is not None:
+            awaited.set()
         self._uncommitted -= 1
         if not self._uncommitted:
             self._all_committed.set()

@@ -75,6 +75,8 @@ class Journal:
         self._changed = threading.Condition()
         self._entries: deque[_Entry] = deque()
         self._writing = 0
+        self._hurried = False
+        """Somebody waits for one of the entries."""
         self._closing = False
         self._waiting_for_room: set[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = set()
         self._thread = threading.Thread(target=self._write_until_closed, name="journal", daemon=True)
@@ -108,8 +110,9 @@ class Journal:
         record: CallRecord,
         on_commit: Callable[[], None] | None = None,
         on_error: Callable[[RecordError], None] | None = None,
+        awaited: bool = False,
     ) -> None:
-        """Have a record written; returns at once.
+        """Have a record written; returns at once. One that is `awaited` goes with the next group, without delay.
 
         Exactly one of the two callbacks is called, once: `on_commit` from the writer's thread when the record
         is on the disk, `on_error` from there, or from here when the journal has failed or is closed. Neither
@@ -181,12 +184,13 @@ class Journal:
             self._changed.notify()
         self._thread.join()
 
-    def _put(self, entry: _Entry) -> None:
+    def _put(self, entry: _Entry, awaited: bool = False) -> None:
         with self._changed:
             if self.error is None and not self._closing:
                 self._entries.append(entry)
+                hurried, self._hurried = self._hurried, self._hurried or awaited
                 # The writer sleeps until the first record, then until the group is full or its time is up.
-                if len(self._entries) in (1, MAX_GROUP):
+                if len(self._entries) in (1, MAX_GROUP) or self._hurried is not hurried:
                     self._changed.notify()
                 return
             error = self.error or RecordError(f"{clean_line(str(self.path))} is closed")
@@ -219,12 +223,14 @@ class Journal:
         with self._changed:
             while not self._entries and not self._closing:
                 self._changed.wait()
-            while 0 < len(self._entries) < MAX_GROUP and not self._closing:
+            # Somebody waits for it: then a group is what came while the one before it was written.
+            while 0 < len(self._entries) < MAX_GROUP and not self._closing and not self._hurried:
                 left_s = self._entries[0].since + MAX_WAIT_S - monotonic()
                 if left_s <= 0:
                     break
                 self._changed.wait(left_s)
             group = [self._entries.popleft() for _ in range(min(MAX_GROUP, len(self._entries)))]
+            self._hurried = self._hurried and bool(self._entries)
             self._writing = len(group)
             return group
 
