@@ -19,7 +19,9 @@ from tui.core.clock import nanoseconds
 from tui.core.documents import Prepared
 from tui.core.estimate import Estimate, Workload, workload
 from tui.core.estimate import estimate as estimated
+from tui.core.live_tokens import estimated_tokens
 from tui.core.records import item_key
+from tui.core.reduction import HEADING_TOKENS, groups
 from tui.core.results import OUTCOMES
 from tui.core.untrusted import clean_line
 from tui.engine.corpus import CorpusFeed
@@ -73,21 +75,50 @@ def _add(found: _Found, batch: Batch, document: Prepared, settled: DoneItems | N
     found.cut += document.cut_tokens > 0
     split = len(document.asks) > 1
     found.split += split
+    shared = settled_asks = 0
     for asked, tokens in zip(document.asks, document.tokens, strict=True):
         messages = asked if split else batch.question.formed(asked)
         params = batch.params if split else {**batch.params, **batch.question.form}
         key = item_key(messages, batch.model, batch.endpoint.origin, params, document.hash)
         if (digest := bytes.fromhex(key)) in seen:
-            found.shared += 1
+            shared += 1
             continue
         seen.add(digest)
         if settled is not None and _is_settled(settled, key, batch.retry_failed):
-            found.settled += 1
+            settled_asks += 1
             continue
-        answers = workload([CallPlan(0, batch.model, (), params)])
-        # Not the bound that a budget reserves, a token a byte: of whole documents that is four times what they cost.
-        one = replace(answers, prompt_low=tokens, prompt_high=tokens, longest_prompt=tokens)
-        found.work = _sum(found.work, one)
+        found.work = _sum(found.work, _one(batch, tokens, tokens))
+    asks = len(document.asks)
+    found.shared += 0 < asks == shared
+    found.settled += 0 < asks == shared + settled_asks > shared
+    if split and shared + settled_asks < asks:
+        _add_reductions(found, batch, asks)
+
+
+def _one(batch: Batch, prompt_low: int, prompt_high: int | None) -> Workload:
+    """One call; not with the prompt that a budget reserves, a token a byte, which is four times that of a document."""
+    answer = workload([CallPlan(0, batch.model, (), batch.params)])
+    return replace(answer, prompt_low=prompt_low, prompt_high=prompt_high, longest_prompt=prompt_high or prompt_low)
+
+
+def _add_reductions(found: _Found, batch: Batch, parts: int) -> None:
+    """The calls that reduce answers about so many parts: at least one, at most those for answers as long as allowed."""
+    assert batch.reduction is not None
+    instruction = estimated_tokens(sum(len(message["content"]) for message in batch.reduction("")))
+    most = workload([CallPlan(0, batch.model, (), batch.params)]).answers_high
+    if most is None:
+        found.work = _sum(found.work, _one(batch, instruction + parts, None))
+        return
+    answer = "word " * most
+    left = parts
+    while left > 1:
+        level = groups([answer] * left, batch.corpus.max_input_tokens or 0)
+        for group in level:
+            # Of short answers one call reduces all, so that the later ones are in the upper figure alone.
+            only = len(level) == 1 and left == parts
+            tokens = instruction + len(group) * (most + HEADING_TOKENS)
+            found.work = _sum(found.work, _one(batch, instruction + len(group) if only else 0, tokens))
+        left = len(level)
 
 
 def _is_settled(settled: DoneItems, key: str, retry_failed: bool) -> bool:
@@ -163,7 +194,7 @@ def _text(batch: Batch, found: _Found, taken: Estimate) -> str:
         cost = f"{_span(figures.usd(taken.cost_low), cost_high)} ({batch.price.origin or 'by the price given'})"
     rows = [
         ("documents", " · ".join(documents)),
-        ("requests", figures.exact(taken.requests) + (", and the reductions of parts" if found.split else "")),
+        ("requests", figures.exact(taken.requests) + (" at most, with the reductions of parts" if found.split else "")),
         ("prompts", f"{figures.exact(found.work.prompt_low)} tokens ({found.note or 'as tiktoken counts them'})"),
         ("tokens", _span(figures.exact(taken.tokens_low), tokens_high)),
         ("duration", f"{_span(lasts(taken.duration_low_s) or '', lasts(taken.duration_high_s))} ({', '.join(pace)})"),

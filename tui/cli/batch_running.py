@@ -3,7 +3,8 @@
 import asyncio
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -108,6 +109,21 @@ async def _run(batch: Batch, ui: str, as_json: bool) -> int:
 
 
 async def _run_on(feed: CorpusFeed, batch: Batch, ui: str, as_json: bool) -> int:
+    with opened(batch, feed, asks_for_money=ui == "dashboard") as (record, host):
+        async with Viewing(host, ui, host.open) as viewing:
+            viewing.count_for(host)
+            figures = await host.run()
+            await viewing.seen_enough()
+        await host.asked_files_written()
+    _last_words(batch, host, figures, _out(batch, record), feed.note, as_json)
+    if host.corpus_error is not None:
+        raise host.corpus_error
+    return _exit_code(batch, host, figures)
+
+
+@contextmanager
+def opened(batch: Batch, feed: CorpusFeed, asks_for_money: bool = False) -> Iterator[tuple[OpenRun, Host]]:
+    """The batch's record and the host that will run it; the record is closed afterwards, which waits for the disk."""
     record = _opened(batch)
     try:
         plans = BatchPlans(
@@ -118,20 +134,15 @@ async def _run_on(feed: CorpusFeed, batch: Batch, ui: str, as_json: bool) -> int
             record.settled.last_call() + 1,
             lambda: host.ledger.prices.get(batch.model),
         )
-        host = Host(_setup(batch, record, plans, ui))
-        out = batch.out if batch.out is not None else record.folder / "results.jsonl"
-        record.at_end = partial(_write_results, record.journal.path, out)
-        async with Viewing(host, ui, host.open) as viewing:
-            viewing.count_for(host)
-            figures = await host.run()
-            await viewing.seen_enough()
-        await host.asked_files_written()
+        host = Host(_setup(batch, record, plans, asks_for_money))
+        record.at_end = partial(_write_results, record.journal.path, _out(batch, record))
+        yield record, host
     finally:
-        await asyncio.to_thread(record.close)
-    _last_words(batch, host, figures, out, feed.note, as_json)
-    if host.corpus_error is not None:
-        raise host.corpus_error
-    return _exit_code(batch, host, figures)
+        record.close()
+
+
+def _out(batch: Batch, record: OpenRun) -> Path:
+    return batch.out if batch.out is not None else record.folder / "results.jsonl"
 
 
 def _opened(batch: Batch) -> OpenRun:
@@ -146,7 +157,7 @@ def _opened(batch: Batch) -> OpenRun:
     return OpenRun.take_up(batch.earlier.folder, fields)
 
 
-def _setup(batch: Batch, record: OpenRun, plans: BatchPlans, ui: str) -> RunSetup:
+def _setup(batch: Batch, record: OpenRun, plans: BatchPlans, asks_for_money: bool) -> RunSetup:
     goals = batch.goals
     past = None
     if record.earlier is not None:
@@ -175,7 +186,7 @@ def _setup(batch: Batch, record: OpenRun, plans: BatchPlans, ui: str) -> RunSetu
         price=batch.price,
         objectives=goals.objectives,
         budget_usd=goals.budget_usd,
-        asks_for_money=ui == "dashboard",
+        asks_for_money=asks_for_money,
         adapt=goals.adapt,
         record=record,
         past=past,

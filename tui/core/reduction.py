@@ -18,13 +18,13 @@ DEFAULT_REDUCE_PROMPT = (
 """`{instruction}` is the prompt of the run with a word for the document in place of its text."""
 FEWEST = 2
 """Answers to reduce together, however long they are: fewer would never come to an end."""
-_HEADING_TOKENS = 8
+HEADING_TOKENS = 8
 
 
 def estimated_answer_tokens(answer: str) -> int:
     """A bound that needs no tokeniser and never changes: one token for so many bytes, and the heading."""
     # Bytes, for letters beyond ASCII take more tokens than others.
-    return len(answer.encode("utf-8", "replace")) // (CHARS_A_TOKEN - 1) + _HEADING_TOKENS
+    return len(answer.encode("utf-8", "replace")) // (CHARS_A_TOKEN - 1) + HEADING_TOKENS
 
 
 def groups(answers: Sequence[str], room_tokens: int) -> list[tuple[int, ...]]:
