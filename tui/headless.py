@@ -172,6 +172,8 @@ def _document_rows(documents: Mapping[str, Any] | None, note: str | None) -> Ite
         if documents[name]
     ]
     yield "documents", " · ".join(said)
+    for each in documents.get("errors", ()):
+        yield "", f"nothing can be asked about {exact(each['n'])}: {clean_line(each['error'])}"
     if note:
         yield "", note
 

@@ -24,7 +24,7 @@ def a_call(number: int, state: State, error: str | None = None) -> CallRecord:
     )  # fmt: skip
 
 
-def a_batch(folder: Path, documents: int, job: str = "batch") -> Journal:
+def a_batch(folder: Path, documents: int, job: str = "batch", read: bool = True) -> Journal:
     """The first document is answered, the second failed, the others wait."""
     folder.mkdir(parents=True)
     journal = Journal.create(folder / "journal.db", {"job": job, "model": "m"})
@@ -33,6 +33,8 @@ def a_batch(folder: Path, documents: int, job: str = "batch") -> Journal:
         journal.put_document(DocumentRow(number=number, id=name, source=name, item_key=f"k{number}"))
     journal.append(a_call(1, State.DONE))
     journal.append(a_call(2, State.FAILED, "HTTP 500"))
+    if read:
+        journal.end_corpus(documents)
     return journal
 
 
@@ -129,3 +131,13 @@ def test_errors_name_what_was_wrong(
     shown = capsys.readouterr()
     assert shown.err.startswith(said)
     assert shown.out == ""
+
+
+def test_a_run_that_has_not_read_all_of_its_documents_is_said_to_be_such(
+    runs: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    a_batch(runs / "weir-runs" / "2027-batch", 2, read=False).close()
+    assert main(["results", "2027"]) == 0
+    said = capsysbinary.readouterr()
+    assert said.err == b"weir: the run has not read all of its documents yet: those are in no row\n"
+    assert said.out.count(b"\n") == 2

@@ -9,7 +9,8 @@ from tui.core.calls import State
 def test_what_is_neither_done_nor_failed_is_pending() -> None:
     figures = document_figures(BatchView(read=10, documents=10, done=6, failed=1, corpus_ended=True, shared=2, cut=3))
     assert figures == {
-        "total": 10, "done": 6, "failed": 1, "pending": 3, "shared": 2, "reused": 0, "cut": 3, "read_to_the_end": True,
+        "total": 10, "done": 6, "failed": 1, "pending": 3, "shared": 2, "reused": 0, "cut": 3,
+        "errors": [], "read_to_the_end": True,
     }  # fmt: skip
 
 

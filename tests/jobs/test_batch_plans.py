@@ -30,6 +30,16 @@ async def test_what_cannot_be_asked_about_is_a_failed_document_and_no_call() -> 
     assert len(session.asked) == 1
     assert session.disk.documents[1].error == "is not UTF-8"
     assert (session.plans.view.done, session.plans.view.failed) == (1, 1)
+    assert session.plans.view.unaskable == (("is not UTF-8", 1),)
+
+
+async def test_a_long_document_of_which_a_part_was_cancelled_is_not_said_to_have_failed() -> None:
+    session = Session([document(1, "one ", "two ")], Disk())
+    first = await session.next()
+    assert first is not None
+    session.end(first, State.CANCELLED)
+    assert session.disk.documents[1].error is None
+    assert session.plans.view.failed == 0
 
 
 async def test_equal_documents_share_one_call_while_it_runs_and_after_it() -> None:

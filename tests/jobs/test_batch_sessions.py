@@ -228,7 +228,8 @@ async def test_a_drain_while_a_document_is_being_read_does_not_wait_for_it(
         figures = await task
     assert figures["interrupted"]
     assert figures["documents"] == {
-        "total": 1, "done": 1, "failed": 0, "pending": 0, "shared": 0, "reused": 0, "cut": 0, "read_to_the_end": False,
+        "total": 1, "done": 1, "failed": 0, "pending": 0, "shared": 0, "reused": 0, "cut": 0,
+        "errors": [], "read_to_the_end": False,
     }  # fmt: skip
 
 

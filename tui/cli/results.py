@@ -46,6 +46,9 @@ def add_results(verbs: "argparse._SubParsersAction[Parser]") -> None:
 
 def run_results(args: argparse.Namespace) -> int:
     """Read the rows and hand them on."""
+    from tui.core.lookup import whole_at
+    from tui.files.journal_reader import read_run
+    from tui.files.journal_rows import CORPUS_DOCUMENTS
     from tui.files.results_reader import check_batch, read_results
     from tui.files.results_writers import format_of, result_lines, write_results
     from tui.files.run_list import JOURNAL, resolve_run
@@ -56,6 +59,8 @@ def run_results(args: argparse.Namespace) -> int:
     if not journal.is_file():
         raise UsageError(clean_line(args.name), f"has no {JOURNAL}: there are no results to read", "name another run")
     check_batch(journal)
+    if whole_at(read_run(journal), CORPUS_DOCUMENTS) is None:
+        sys.stderr.write("weir: the run has not read all of its documents yet: those are in no row\n")
     with closing(read_results(journal)) as rows:
         kept = _in_state(rows, args.state)
         if args.out is None:

@@ -25,6 +25,8 @@ class BatchView(msgspec.Struct, frozen=True):
     done: int = 0
     failed: int = 0
     """Among them those about which nothing could be asked."""
+    unaskable: tuple[tuple[str, int], ...] = ()
+    """Why not, and how many: the most frequent reasons."""
     reused: int = 0
     """Answered, or not, by calls of earlier sessions of this run alone; in `done` or `failed` too."""
     corpus_ended: bool = False
@@ -51,6 +53,7 @@ def document_figures(view: BatchView) -> dict[str, Any]:
         "shared": view.shared,
         "reused": view.reused,
         "cut": view.cut,
+        "errors": [{"error": error, "n": n} for error, n in view.unaskable],
         "read_to_the_end": view.corpus_ended,
     }
 

@@ -6,7 +6,7 @@ left to do: it reads its corpus anew and skips what is there. Equal documents ha
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -27,6 +27,12 @@ KEPT_RELATIVES = 20_000
 """Calls of documents that take several, whose trees can be looked at: the newest."""
 
 _Waiting = list[tuple[DocumentCalls, Member]]
+
+
+MOST_ERRORS = 1_000
+"""Different ones that are counted of documents about which nothing can be asked, and …"""
+SHOWN_ERRORS = 5
+"""… that are told of."""
 
 
 class Feed(Protocol):
@@ -110,13 +116,15 @@ class BatchPlans:
         self._unanswered: dict[str, _Waiting] = {}
         """The same, of calls that ended without an answer: somebody may have them done again."""
         self._family_of: OrderedDict[int, DocumentCalls] = OrderedDict()
-        """By call: the documents that take several."""
+        """By call: the documents that take several, or were cut."""
         self._met = bytearray(first_call)
         """By call of an earlier session: 1 once a document was found to be answered by it."""
         self._corpus_ended = False
         self._read = self._reused = self._shared = self._cut = self._open_families = 0
         self._fates: dict[Fate, int] = {"open": 0, "done": 0, "failed": 0, "pending": 0}
         self._costs = DocumentCosts()
+        self._unaskable: Counter[str] = Counter()
+        """Why nothing could be asked about documents."""
 
     # ── the PlanSource ─────────────────────────────────────────────────────────────────────────────────
 
@@ -190,6 +198,7 @@ class BatchPlans:
             done=fates["done"],
             failed=fates["failed"],
             corpus_ended=self._corpus_ended,
+            unaskable=tuple(self._unaskable.most_common(SHOWN_ERRORS)),
             reused=self._reused,
             shared=self._shared,
             cut=self._cut,
@@ -200,9 +209,11 @@ class BatchPlans:
         return None if self.documents is None else self._costs.projection(spent_usd, self.documents)
 
     def family(self, call: int) -> FamilyView | None:
-        """The calls of a call's document; None where that is the only one."""
+        """The calls of a call's document, where it takes several or was cut; else None."""
         calls = self._family_of.get(call)
-        return None if calls is None else FamilyView(calls.id, calls.cut_tokens, calls.relatives())
+        if calls is None:
+            return None
+        return FamilyView(calls.id, calls.cut_tokens, calls.relatives() if calls.split else ())
 
     # ── documents ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -212,6 +223,8 @@ class BatchPlans:
         if document.error is not None:
             self._fates["failed"] += 1
             self._costs.document(Decimal(0))
+            if document.error in self._unaskable or len(self._unaskable) < MOST_ERRORS:
+                self._unaskable[document.error] += 1
             self._paper.put_document(
                 DocumentRow(
                     number=document.number, id=document.id, source=document.source, error=document.error, parts=0
@@ -303,7 +316,7 @@ class BatchPlans:
                 id=calls.id,
                 source=calls.source,
                 item_key=root.key if root is not None else None,
-                error=calls.error if calls.split else None,
+                error=calls.error if calls.split and calls.fate == "failed" else None,
                 tokens=calls.tokens,
                 cut_tokens=calls.cut_tokens,
                 parts=len(calls.levels[0]),
@@ -337,7 +350,7 @@ class BatchPlans:
         return item_key(messages, self._asking.model, self._asking.origin, params, part.hash)
 
     def _keep_family(self, calls: DocumentCalls, call: int) -> None:
-        if calls.split:
+        if calls.split or calls.cut_tokens:
             self._family_of[call] = calls
             if len(self._family_of) > KEPT_RELATIVES:
                 self._family_of.popitem(last=False)
