@@ -162,9 +162,7 @@ async def batch_run() -> AsyncIterator[tuple[Session, "asyncio.Task[object]"]]:
         os.chdir(folder)  # paths are shown as they were given
         _write_documents(Path("library"))
         batch = Batch(
-            corpus=CorpusPlan(
-                inputs=("library",), model="sim-steady", max_input_tokens=1500, long="split"
-            ),
+            corpus=CorpusPlan(inputs=("library",), model="sim-steady", max_input_tokens=1500, long="split"),
             question=Question(),
             reduction=reduce,
             model="sim-steady",

@@ -26,6 +26,16 @@ def test_seed_prompt_and_occurrence_each_change_the_plan():
     assert planned(SimulatorSettings(), occurrence=1).id != base.id
 
 
+def test_with_the_same_answers_an_occurrence_changes_the_plan_and_not_its_text():
+    settings = SimulatorSettings(same_answers=True, tokens_jitter=0.5)
+    first, second = planned(settings), planned(settings, occurrence=1)
+    assert (first.texts, first.counts) == (second.texts, second.counts)
+    assert first.id != second.id
+    assert first.due_s != second.due_s
+    assert planned(settings, prompt="Something else").texts != first.texts
+    assert planned(dataclasses.replace(settings, seed=1)).texts != first.texts
+
+
 def test_the_order_of_a_bodys_fields_does_not_matter():
     body = chat(stream=True, temperature=0.5)
     turned = dict(reversed(body.items()))

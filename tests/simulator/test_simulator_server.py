@@ -259,6 +259,15 @@ async def test_every_refusal_is_in_the_truth_under_the_id_that_the_client_got():
     assert truth[1]["first_token_ns"] is None
 
 
+async def test_the_truth_tells_which_requests_were_the_same():
+    async with Simulator(quick()) as simulator:
+        for prompt in ("one", "two", "one"):
+            await ask(simulator.port, chat(prompt))
+        first, other, again = simulator.truth()
+    assert first["asked"] == again["asked"] != other["asked"]
+    assert first["id"] != again["id"]
+
+
 async def test_a_client_that_leaves_cancels_its_stream():
     async with Simulator(quick(itl_s=3600.0)) as simulator:
         async with Client(simulator.port) as client:

@@ -20,7 +20,7 @@ def test_no_flags_are_the_defaults_on_the_usual_port():
 def test_every_flag_reaches_its_setting():
     flags = (
         "--host 127.0.0.2 --port 0 --seed 5 --ttft 1s --itl 5ms --jitter 0.1 --tokens 7 "
-        "--tokens-jitter 0.2 --coalesce 4"
+        "--tokens-jitter 0.2 --same-answers --coalesce 4"
         " --models a:2,b --rpm 60 --tpm 900 --error-rate 0.1 --limit-rate 0.2 --retry-after 50ms --reset-rate 0.3 "
         "--stall-rate 0.05 --stall 2s --invalid-rate 0.4"
     )
@@ -33,6 +33,7 @@ def test_every_flag_reaches_its_setting():
         jitter=0.1,
         tokens=7,
         tokens_jitter=0.2,
+        same_answers=True,
         coalesce=4,
         models=(("a", 2.0), ("b", 1.0)),
         rpm=60,

@@ -118,7 +118,7 @@ class Journal:
         is on the disk, `on_error` from there, or from here when the journal has failed or is closed. Neither
         may block. Without `on_error`, RecordError is raised here in that case.
         """
-        self._put(_Entry(insert_call, record, on_commit, on_error))
+        self._put(_Entry(insert_call, record, on_commit, on_error), awaited)
 
     def set_run(self, fields: Mapping[str, Any]) -> None:
         """Write fields of the run (JSON values), replacing those of the same names; as `append`."""

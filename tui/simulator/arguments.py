@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="spread of the length (default: %(default)s)",
     )
     pace.add_argument(
+        "--same-answers", action="store_true", help="equal requests get the same text (default: each its own)"
+    )
+    pace.add_argument(
         "--coalesce",
         type=int,
         default=_DEFAULT.coalesce,
@@ -128,6 +131,7 @@ def settings_from(args: argparse.Namespace) -> SimulatorSettings:
         jitter=args.jitter,
         tokens=args.tokens,
         tokens_jitter=args.tokens_jitter,
+        same_answers=args.same_answers,
         coalesce=args.coalesce,
         models=parse_models(args.models),
         rpm=args.rpm,

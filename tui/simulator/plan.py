@@ -1,7 +1,8 @@
 """What one request will meet: its text, its timing, its fault. Pure: the same seed plans the same.
 
 Every draw comes from (seed, digest of the request, how often this request came before), so the order in which
-concurrent requests arrive changes nothing, and a retry meets a fate of its own.
+concurrent requests arrive changes nothing, and a retry meets a fate of its own. With `same_answers` the text comes from
+(seed, digest) alone.
 """
 
 import hashlib
@@ -81,17 +82,19 @@ def plan(settings: SimulatorSettings, speed: float, request: ChatRequest, occurr
     id, rng = request_id(settings.seed, request.digest, str(occurrence))
     fault, status = _fault(settings, rng)
     where, abrupt = rng.random(), rng.random() < 0.5
+    # What the answer says is drawn apart from the rest where it has to be the same each time.
+    words = random.Random(b"%d|%b" % (settings.seed, request.digest)) if settings.same_answers else rng
     spread = settings.jitter
     ttft_s = settings.ttft_s / speed * (1.0 + spread * (2.0 * rng.random() - 1.0))
-    length = round(settings.tokens * (1.0 + settings.tokens_jitter * (2.0 * rng.random() - 1.0)))
+    length = round(settings.tokens * (1.0 + settings.tokens_jitter * (2.0 * words.random() - 1.0)))
     length = min(max(1, length), MOST_TOKENS)
 
     texts = []
     for _ in range(request.choices):
         if request.form == "text":
-            texts.append(prose_pieces(rng, length))
+            texts.append(prose_pieces(words, length))
         else:
-            pieces = structured_pieces(rng, request.schema)
+            pieces = structured_pieces(words, request.schema)
             wrong = bool(settings.invalid_rate) and not request.answered and rng.random() < settings.invalid_rate
             texts.append(wrong_pieces(rng, request.schema, pieces, length) if wrong else pieces)
     length = max(map(len, texts))

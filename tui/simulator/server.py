@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import hashlib
 import json
 import socket
 import time
@@ -152,7 +153,7 @@ class Simulator:
             return
         speed = self._speeds.get(chat.model)
         if speed is None:
-            record = self._truth.begin(self._unplanned_id(chat.digest), chat.model, arrival.at_ns)
+            record = self._truth.begin(self._unplanned_id(chat.digest), chat.model, arrival.at_ns, chat.digest)
             self._refuse(connection, request, record, 404, _no_such_model(chat.model), [])
             return
         occurrence = self._occurrences.get(chat.digest, 0)
@@ -165,13 +166,13 @@ class Simulator:
             refusal = self._refusal(chat, arrival)
             if refusal is not None:
                 # Not counted as an occurrence: when a limit is reached depends on time, what a seed answers must not.
-                record = self._truth.begin(self._unplanned_id(chat.digest), chat.model, arrival.at_ns)
+                record = self._truth.begin(self._unplanned_id(chat.digest), chat.model, arrival.at_ns, chat.digest)
                 body = http.error_body(refusal.message, refusal.kind, code=refusal.code)
                 headers = [*self._allowance(chat.model), *self._retry_after(refusal.wait_s)]
                 self._refuse(connection, request, record, 429, body, headers)
                 return
         self._occurrences[chat.digest] = occurrence + 1
-        record = self._truth.begin(planned.id, chat.model, arrival.at_ns)
+        record = self._truth.begin(planned.id, chat.model, arrival.at_ns, chat.digest)
         if planned.status != 200:
             self._fail(connection, request, chat, planned, record)
         else:
@@ -226,7 +227,9 @@ class Simulator:
         self._refuse(connection, request, record, planned.status, body, headers)
 
     def _refuse_unread(self, connection: Connection, request: http.Request, arrival: Arrival, bad: BadField) -> None:
-        record = self._truth.begin(self._unplanned_id(request.body), None, arrival.at_ns)
+        record = self._truth.begin(
+            self._unplanned_id(request.body), None, arrival.at_ns, hashlib.sha256(request.body).digest()
+        )
         body = http.error_body(bad.message, "invalid_request_error", bad.param)
         self._refuse(connection, request, record, 400, body, [])
 

@@ -36,6 +36,8 @@ class SimulatorSettings:
     """Tokens of an answer."""
     tokens_jitter: float = 0.0
     """The answer's length is drawn evenly from `tokens` ± this fraction (0 to 1)."""
+    same_answers: bool = False
+    """Equal requests get the same text, as from a model at temperature 0; timing and faults stay each one's own."""
     models: tuple[tuple[str, float], ...] = (("sim-fast", 2.0), ("sim-steady", 1.0), ("sim-slow", 0.4))
     """Name and speed: 2 is twice as fast. The limits hold for each model by itself."""
     rpm: int | None = None

@@ -11,16 +11,20 @@ from typing import Any
 KEPT = 200_000
 """Records kept; the oldest make room."""
 
+_ASKED_BYTES = 8
+
 
 class Record:
     """One request as it went."""
 
-    __slots__ = ("accepted_ns", "ended", "first_token_ns", "id", "last_token_ns", "model", "status", "tokens")
+    __slots__ = ("accepted_ns", "asked", "ended", "first_token_ns", "id", "last_token_ns", "model", "status", "tokens")
 
-    def __init__(self, id: str, model: str | None, accepted_ns: int) -> None:
+    def __init__(self, id: str, model: str | None, accepted_ns: int, asked: str) -> None:
         self.id = id
         """What the client saw: `id` of every chunk, and the header `x-request-id`."""
         self.model = model
+        self.asked = asked
+        """Of the request's body: equal ones have been asked the same."""
         self.status: int | None = None
         self.accepted_ns = accepted_ns
         """The request's last byte reached the kernel."""
@@ -49,7 +53,7 @@ class Record:
         return {name: getattr(self, name) for name in _SHOWN}
 
 
-_SHOWN = ("id", "model", "status", "accepted_ns", "first_token_ns", "last_token_ns", "tokens", "ended")
+_SHOWN = ("id", "model", "asked", "status", "accepted_ns", "first_token_ns", "last_token_ns", "tokens", "ended")
 
 
 class Truth:
@@ -58,9 +62,9 @@ class Truth:
     def __init__(self) -> None:
         self._records: deque[Record] = deque(maxlen=KEPT)
 
-    def begin(self, id: str, model: str | None, accepted_ns: int) -> Record:
-        """A request has come."""
-        record = Record(id, model, accepted_ns)
+    def begin(self, id: str, model: str | None, accepted_ns: int, digest: bytes) -> Record:
+        """A request has come, with the digest of its body."""
+        record = Record(id, model, accepted_ns, digest[:_ASKED_BYTES].hex())
         self._records.append(record)
         return record
 
