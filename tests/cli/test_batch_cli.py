@@ -409,3 +409,14 @@ def test_two_signals_stop_it_with_130_and_it_goes_on_afterwards(
 
 def test_a_condition_that_holds_ends_it_with_3(batch: Callable[..., tuple[int, str, str]]) -> None:
     assert batch("docs", "--fail-if", "calls.done>2")[0] == 3
+
+
+def test_an_address_where_nobody_ever_answered_ends_the_run_and_leaves_it_to_be_gone_on_with(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = main(["batch", "docs", *NOWHERE, "--ui", "none"])
+    said = capsys.readouterr()
+    assert code == 1
+    assert "Connection refused (nothing was ever reached" in said.out
+    assert "to go on: weir batch --resume" in said.err
+    assert [row["state"] for row in rows(the_run() / "results.jsonl")] == ["pending"] * 3

@@ -128,6 +128,10 @@ class Batch:
         path = None if self.folder is None else self.folder / "results.jsonl"
         return path.read_bytes() if path is not None and path.exists() else None
 
+    def half_written(self) -> set[str]:
+        """Files in the run's folder that have not taken their names."""
+        return set() if self.folder is None else {path.name for path in self.folder.glob(".*")}
+
     def left(self) -> list[int]:
         """Processes of this batch that live."""
         wanted = f"{MARK}={self.mark}".encode()
@@ -202,6 +206,7 @@ def kill_often(batch: Batch, kills: int, instants_s: "random.Random", longest_s:
     """
     seen = Kills()
     known: dict[int, tuple[str, str]] = {}
+    known_halves: set[str] = set()
     while len(seen.at_ns) < kills:
         instant_s = instants_s.uniform(0.0, 0.05) if instants_s.random() < 0.15 else instants_s.uniform(0.2, longest_s)
         session = batch.start()
@@ -227,9 +232,9 @@ def kill_often(batch: Batch, kills: int, instants_s: "random.Random", longest_s:
         seen.on_finished += seen.sessions_ended > 0 and len(now) == len(known)
         known = now
         seen.committed.append(now)
-        for half in batch.home.glob("runs/*/.*"):
-            seen.half_written += 1
-            half.unlink()
+        halves = batch.half_written()
+        seen.half_written += len(halves - known_halves)
+        known_halves = halves
         results = batch.results
         assert results is None or without_timings(results) == whole, f"kill {len(seen.at_ns)} left half a file"
     return seen

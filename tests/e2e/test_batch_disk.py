@@ -135,6 +135,29 @@ def test_a_folder_that_cannot_be_written_to_any_more_costs_no_answer(batch: Batc
     assert len(provider.truth()) >= asked
 
 
+def test_a_finished_run_whose_folder_cannot_be_written_to_says_so(batch: Batch) -> None:
+    write_corpus(batch.corpus, 5)
+    assert batch.run() == 0, batch.said
+    assert batch.folder is not None
+    batch.folder.chmod(0o500)
+    try:
+        assert batch.run(without_override) == 2
+        assert "cannot be written to: Permission denied" in batch.said
+        assert "Traceback" not in batch.said
+        assert (batch.folder / "summary.json").exists()
+    finally:
+        batch.folder.chmod(0o700)
+
+
+def test_what_a_killed_writer_left_half_done_is_cleared_away(batch: Batch) -> None:
+    write_corpus(batch.corpus, 5)
+    assert batch.run() == 0, batch.said
+    assert batch.folder is not None
+    (batch.folder / ".results.jsonl.0123456789abcdef").write_text("half")
+    assert batch.run() == 0, batch.said
+    assert batch.half_written() == set()
+
+
 def test_where_no_run_can_be_begun_nothing_is_sent(batch: Batch, provider: SimulatorProcess) -> None:
     assert batch.runs is not None
     batch.runs.mkdir(0o500)

@@ -43,6 +43,7 @@ def check_kills(home: Path, documents: int, kills: int, seed: int, longest_s: fl
     )
     assert batch.results is not None
     assert without_timings(batch.results) == whole
+    assert not batch.half_written()
     assert cost.again_after_commit == 0
     assert cost.twice_in_a_session == 0
     assert redone <= kills * batch.concurrency

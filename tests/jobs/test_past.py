@@ -3,16 +3,20 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from batch_sessions import PRICE, a_session, corpus, folder_of, run_session
 
-from tui.core.calls import State, Usage
+from tui.core.budget import worst_cost
+from tui.core.calls import CallPlan, State, Usage
 from tui.core.clock import NS_PER_S
 from tui.core.commands import Drain, Stop
 from tui.core.facts import Queued
+from tui.core.money import cost_of
 from tui.core.records import AttemptRecord, CallRecord
 from tui.files.done_items import DoneItems
 from tui.files.journal import Journal
@@ -148,6 +152,10 @@ def a_call(number: int, key: str, state: State = State.DONE, **fields: Any) -> C
 
 
 def past_of(tmp_path: Path, *records: CallRecord, retry_failed: bool = False) -> tuple[Any, int]:
+    return past_with_charges(tmp_path, *records, retry_failed=retry_failed)[:2]
+
+
+def past_with_charges(tmp_path: Path, *records: CallRecord, retry_failed: bool = False) -> tuple[Any, int, Decimal]:
     journal = Journal.create(tmp_path / "journal.db", {"job": "batch"})
     for record in records:
         journal.append(record)
@@ -193,3 +201,15 @@ def test_figures_are_kept_and_texts_are_not(tmp_path: Path) -> None:
     assert attempt is not None
     assert attempt.text() == ""
     assert past.ttft.n == 1
+
+
+def test_what_may_be_billed_and_was_not_counted_weighs_on_the_budget_as_it_did(tmp_path: Path) -> None:
+    asked = json.dumps({"messages": [{"role": "user", "content": "x"}], "params": {"max_tokens": 100}}).encode()
+    counted = AttemptRecord(sent_s=1.0, ended_s=2.0, usage=Usage(10, 20))
+    cut = AttemptRecord(
+        sent_s=0.0, ended_s=1.0, usage=Usage(10, 2), usage_estimated=True, possibly_billed=True, error="reset"
+    )
+    refused = AttemptRecord(sent_s=0.0, ended_s=0.5, status=429, error="HTTP 429")
+    record = msgspec.structs.replace(a_call(1, "a"), attempts=(refused, cut, counted), plan_json=asked)
+    worst = worst_cost(CallPlan(1, "m", ({"role": "user", "content": "x"},), {"max_tokens": 100}), PRICE)
+    assert past_with_charges(tmp_path, record)[2] == worst + cost_of(Usage(10, 20), PRICE)

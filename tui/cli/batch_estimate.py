@@ -14,12 +14,14 @@ import msgspec
 
 from tui.cli.batch_running import Batch
 from tui.core import figures
+from tui.core.budget import UnboundedCost, worst_cost
 from tui.core.calls import CallPlan
 from tui.core.clock import nanoseconds
 from tui.core.documents import Prepared
 from tui.core.estimate import Estimate, Workload, workload
 from tui.core.estimate import estimate as estimated
 from tui.core.live_tokens import estimated_tokens
+from tui.core.money import Price
 from tui.core.records import item_key
 from tui.core.reduction import HEADING_TOKENS, groups
 from tui.core.results import OUTCOMES
@@ -36,6 +38,8 @@ class _Found:
     def __init__(self) -> None:
         self.documents = self.unaskable = self.settled = self.shared = self.cut = self.split = 0
         self.work = Workload()
+        self.largest_usd: Decimal | None = Decimal(0)
+        """The most that a budget reserves for one call, of those about documents; None: nothing bounds it."""
         self.note: str | None = None
 
 
@@ -88,11 +92,21 @@ def _add(found: _Found, batch: Batch, document: Prepared, settled: DoneItems | N
             settled_asks += 1
             continue
         found.work = _sum(found.work, _one(batch, tokens, tokens))
+        found.largest_usd = _larger(found.largest_usd, CallPlan(0, batch.model, messages, params), batch.price)
     asks = len(document.asks)
     found.shared += 0 < asks == shared
     found.settled += 0 < asks == shared + settled_asks > shared
     if split and shared + settled_asks < asks:
         _add_reductions(found, batch, asks)
+
+
+def _larger(usd: Decimal | None, plan: CallPlan, price: Price | None) -> Decimal | None:
+    if usd is None or price is None:
+        return None
+    try:
+        return max(usd, worst_cost(plan, price))
+    except UnboundedCost:
+        return None
 
 
 def _one(batch: Batch, prompt_low: int, prompt_high: int | None) -> Workload:
@@ -202,7 +216,9 @@ def _text(batch: Batch, found: _Found, taken: Estimate) -> str:
     ]
     budget = batch.goals.budget_usd
     if budget is not None:
-        fits = taken.cost_high is not None and taken.cost_high <= budget
+        # Of each call it reserves a token a byte, and has back what was not needed: the last one must fit that way too.
+        most = None if taken.cost_high is None or found.largest_usd is None else taken.cost_high + found.largest_usd
+        fits = most is not None and most <= budget
         rows.append(
             ("budget", f"{figures.usd(budget)} {'should hold all of it' if fits else 'may be reached before the end'}")
         )

@@ -26,7 +26,7 @@ from tui.core.untrusted import clean_line
 from tui.engine.corpus import CorpusFeed
 from tui.engine.endpoint import Endpoint, TimeLimits
 from tui.engine.host import Host
-from tui.engine.open_run import OpenRun
+from tui.engine.open_run import RESULTS, OpenRun
 from tui.engine.screen import terminal
 from tui.engine.setup import RunSetup
 from tui.files.corpus import STDIN, CorpusPlan
@@ -142,7 +142,7 @@ def opened(batch: Batch, feed: CorpusFeed, asks_for_money: bool = False) -> Iter
 
 
 def _out(batch: Batch, record: OpenRun) -> Path:
-    return batch.out if batch.out is not None else record.folder / "results.jsonl"
+    return batch.out if batch.out is not None else record.folder / RESULTS
 
 
 def _opened(batch: Batch) -> OpenRun:

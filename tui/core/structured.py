@@ -25,6 +25,10 @@ QUOTED_CHARS = 80
 """Of a value or a name that a message quotes."""
 
 
+REJECTED = "answer is not valid: "
+"""How the error of an attempt begins whose answer was rejected."""
+
+
 class NotJson(ValueError):
     """A text that is not one JSON value. The message says why and where, and quotes no value of it."""
 

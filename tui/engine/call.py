@@ -22,6 +22,9 @@ from tui.engine.limiter import RequestTooLarge, Reservation
 from tui.engine.purse import OverBudget
 from tui.wire.chat import request_body
 
+UNREACHED_ATTEMPTS = 3
+"""Of a batch's call, before an address at which nobody has answered to anything is taken to be wrong."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -106,6 +109,10 @@ class _Run:
                 lane.budget.succeeded(self._retry_cost)
                 return self.ended(State.DONE)
             self.text_came = failure.after_first_token
+            if lane.policy.patient and not lane.reached and number >= min(UNREACHED_ATTEMPTS, lane.policy.attempts):
+                # An outage is waited for; an address at which nobody ever answered is a mistake.
+                lane.stop(f"{failure.message} (nothing was ever reached there; is --base-url right?)")
+                return self._unsettled(State.CANCELLED, failure, GiveUp("nothing was ever reached"))
             decision = decide(failure, number, self._time_left_s(), lane.rng.random(), lane.policy)
             if isinstance(decision, GiveUp):
                 return self._give_up(failure, decision)
@@ -201,6 +208,8 @@ class _Run:
 
     def _settle(self, outcome: Outcome, reservation: Reservation) -> None:
         failure, usage = outcome.failure, outcome.usage
+        if failure is None or failure.status is not None or failure.written:
+            self._lane.reached = True
         if usage is not None:
             self._lane.used(usage.completion)
             self._lane.limiter.settle(reservation, usage.prompt + usage.completion)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tui.core.calls import TextKind
 from tui.core.retry import Failure, FailureKind
-from tui.core.structured import Judge
+from tui.core.structured import REJECTED, Judge
 from tui.core.untrusted import clean_line
 
 LONG_CHARS = 2_048
@@ -60,7 +60,7 @@ class Hearing:
         hopeless = hopeless_why(self._finish_reason, self._refused)
         failure = Failure(
             FailureKind.REJECTED,
-            f"answer is not valid: {hopeless or clean_line(why)}",
+            f"{REJECTED}{hopeless or clean_line(why)}",
             should_retry=False if hopeless else None,
             written=True,
         )

@@ -83,7 +83,7 @@ class Host:
         self._asking: str | None = None
         """Why somebody is asked for more money."""
         if setup.past is not None:
-            past, tries = setup.past
+            past, tries, _ = setup.past
             self.ledger.go_on_from(past, now_ns(), tries)
         self._card = RunCard(setup.job, setup.model, setup.endpoint.shown, setup.planned)
         self._watch = Watch()
@@ -198,7 +198,7 @@ class Host:
                 hint = 'state one: --price "in=2.5,out=10"'
                 raise UsageError("--budget", f'no price is known for "{self._card.model}"', hint)
             reached = self._ask_for_money if setup.asks_for_money else None
-            spent = self.ledger.spent.amount or Decimal(0)
+            spent = setup.past[2] if setup.past is not None else Decimal(0)
             self._purse = Purse(setup.budget_usd, setup.price, self._not_paid, reached, spent)
         choice = make_transport(setup.endpoint.base_url, connect_timeout_s=setup.limits.connect_s)
         self.transport_note = choice.reason

@@ -43,6 +43,8 @@ class Lane:
         self.budget = RetryBudget()
         self.purse = purse
         self.judge = judge
+        self.reached = False
+        """Something was there, once, for a request to be sent to."""
         self.stopped: str | None = None
         """Why nothing sent to this provider can succeed now."""
         self._ending = asyncio.Event()

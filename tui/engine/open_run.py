@@ -13,8 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tui.core.errors import RecordError
+from tui.core.errors import RecordError, UsageError
 from tui.core.results import DocumentRow, ItemRow
+from tui.core.untrusted import clean_line
 from tui.engine.limiter import WINDOW_S
 from tui.files.done_items import DoneItems
 from tui.files.journal import Journal
@@ -23,6 +24,9 @@ from tui.files.journal_reader import read_run
 from tui.files.run_folder import create_run_folder
 from tui.files.run_list import JOURNAL, SUMMARY
 from tui.files.run_lock import RunLock
+
+RESULTS = "results.jsonl"
+"""In the run's folder, unless people name another place."""
 
 
 class OpenRun:
@@ -68,7 +72,7 @@ class OpenRun:
             idle_s = max(0.0, time.time() - _written_at(folder / JOURNAL))
             earlier = read_run(folder / JOURNAL)
             if earlier.get("job") == BATCH:
-                (folder / SUMMARY).unlink(missing_ok=True)  # of a run that has not ended
+                _clear_away(folder)
             return cls(folder, lock, Journal.reopen(folder / JOURNAL, fields), earlier, idle_s)
         except BaseException:
             lock.close()
@@ -113,3 +117,16 @@ def _written_at(journal: Path) -> float:
     """When somebody last wrote to it, by the files' own clock (s): what is not flushed yet is in its log."""
     log = journal.with_name(f"{journal.name}-wal")
     return max((path.stat().st_mtime for path in (journal, log) if path.exists()), default=0.0)
+
+
+def _clear_away(folder: Path) -> None:
+    """The summary of a run that has not ended, and what a writer that was killed has left half done."""
+    try:
+        for path in (folder / SUMMARY, *folder.glob(f".{RESULTS}.*"), *folder.glob(f".{SUMMARY}.*")):
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(
+            "--resume",
+            f"{clean_line(str(folder))} cannot be written to: {error.strerror or error}",
+            "make it a folder that can be written to",
+        ) from error

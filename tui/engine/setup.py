@@ -52,7 +52,7 @@ class RunSetup:
     seed: int | None = None
     record: OpenRun | None = None
     """A record that is open already: the run's calls go there, whatever `out` says."""
-    past: tuple[Ledger, int] | None = None
+    past: tuple[Ledger, int, Decimal] | None = None
     """What earlier sessions of the run came to (jobs/past.py)."""
     sent_lately_s: tuple[float, ...] = ()
     """How long ago earlier sessions of the run sent what they sent in the last minute (s)."""

@@ -6,6 +6,7 @@ CRLF and in nothing else, so that U+2028 inside a text stays inside.
 
 import csv
 import re
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -103,18 +104,23 @@ def _header(names: list[str]) -> list[str]:
     return names
 
 
+_FIELD_LIMIT = threading.Lock()
+"""The csv module has one bound for the whole process, and a thread may count the rows that another one reads."""
+
+
 def _cells(data: bytes) -> list[str]:
     """The cells of a record; none of a blank line."""
     text = decoded(data)
-    usual = csv.field_size_limit()
-    try:
-        csv.field_size_limit(max(usual, len(text)))  # of the whole process, so only for this long
-        # Strict: a quote too many would else join rows into one, unseen.
-        return next(csv.reader([text], strict=True), [])
-    except csv.Error as error:
-        raise UnreadableError(f"is not CSV: {error}") from error
-    finally:
-        csv.field_size_limit(usual)
+    with _FIELD_LIMIT:
+        usual = csv.field_size_limit()
+        try:
+            csv.field_size_limit(max(usual, len(text)))
+            # Strict: a quote too many would else join rows into one, unseen.
+            return next(csv.reader([text], strict=True), [])
+        except csv.Error as error:
+            raise UnreadableError(f"is not CSV: {error}") from error
+        finally:
+            csv.field_size_limit(usual)
 
 
 _CLOSING = re.compile(rb'(?:[^"]++|"")*+"')

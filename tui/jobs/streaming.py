@@ -38,7 +38,7 @@ from tui.core.money import Money, Price, parse_price
 from tui.core.record_of import tool_calls
 from tui.core.records import ToolCallRecord
 from tui.core.retry import RetryPolicy
-from tui.core.structured import NotJson, parse_answer
+from tui.core.structured import REJECTED, NotJson, parse_answer
 from tui.engine.attempt import Line
 from tui.engine.call import Ending, run_call
 from tui.engine.endpoint import OPENAI_URL, Endpoint, TimeLimits
@@ -321,7 +321,7 @@ class Stream:
         if why:
             refused = attempt is not None and bool(attempt.text(TextKind.REFUSAL))
             why = hopeless_why(self.finish_reason, refused) or why
-            raise CallError(State.FAILED.value, f"answer is not valid: {why}")
+            raise CallError(State.FAILED.value, f"{REJECTED}{why}")
         return value
 
     async def _next(self) -> TextCame | None:
