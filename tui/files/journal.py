@@ -34,6 +34,9 @@ from tui.files.journal_rows import (
 
 MAX_GROUP = 50
 MAX_WAIT_S = 0.020
+AWAITED_WAIT_S = 0.005
+"""The same where a slot waits. Not 0: as many transactions as records cost the loop a tenth of what it can do (at 700
+answers a second 50 slots had 0.79 of what they have where none waits for the disk, 0.86 with this, 0.83 with 10 ms)."""
 MAX_BACKLOG = 256
 """Records that may wait for the disk before `room` holds dispatch back."""
 
@@ -112,7 +115,7 @@ class Journal:
         on_error: Callable[[RecordError], None] | None = None,
         awaited: bool = False,
     ) -> None:
-        """Have a record written; returns at once. One that is `awaited` goes with the next group, without delay.
+        """Have a record written; returns at once. One that is `awaited` waits less for others.
 
         Exactly one of the two callbacks is called, once: `on_commit` from the writer's thread when the record
         is on the disk, `on_error` from there, or from here when the journal has failed or is closed. Neither
@@ -223,9 +226,9 @@ class Journal:
         with self._changed:
             while not self._entries and not self._closing:
                 self._changed.wait()
-            # Somebody waits for it: then a group is what came while the one before it was written.
-            while 0 < len(self._entries) < MAX_GROUP and not self._closing and not self._hurried:
-                left_s = self._entries[0].since + MAX_WAIT_S - monotonic()
+            while 0 < len(self._entries) < MAX_GROUP and not self._closing:
+                most_s = AWAITED_WAIT_S if self._hurried else MAX_WAIT_S
+                left_s = self._entries[0].since + most_s - monotonic()
                 if left_s <= 0:
                     break
                 self._changed.wait(left_s)
